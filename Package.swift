@@ -1,0 +1,67 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A target of our own; its dependencies are the directions of the architecture, and nothing may be imported that is not named here.
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "usher",
+    products: [
+        .executable(name: "usherd", targets: ["usherd"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0")
+    ],
+    targets: [
+        // System libraries and the few lines of C that Swift cannot say.
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
+        .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .target(name: "CEpoll"),
+        .target(name: "CCleanse", linkerSettings: [.linkedLibrary("crypto")]),
+
+        // The ground: values, ports, and threads.
+        module("UsherThreads", []),
+        module("UsherModel", ["CCleanse"]),
+
+        // The spine, top to bottom.
+        module("UsherServer", ["UsherWire", "UsherOperations", "UsherModel", "UsherThreads", "CEpoll"]),
+        module("UsherWire", ["UsherOperations", "UsherJSON", "UsherModel"]),
+        module("UsherOperations", ["UsherToken", "UsherJSON", "UsherModel"]),
+        module("UsherToken", ["UsherJSON", "UsherModel"]),
+        module("UsherJSON", []),
+
+        // The adapters: each the model and one C library.
+        module("UsherCrypto", ["UsherModel", "COpenSSL", "CCrypt"]),
+        module("UsherSQLite", ["UsherModel", "UsherThreads", "CSQLite"]),
+        module("UsherSystemd", ["UsherModel", "UsherThreads", "CSystemd"]),
+
+        .executableTarget(
+            name: "usherd",
+            dependencies: [
+                "UsherServer", "UsherWire", "UsherOperations", "UsherToken", "UsherModel", "UsherThreads",
+                "UsherCrypto", "UsherSQLite", "UsherSystemd",
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            swiftSettings: settings),
+
+        module("UsherTesting", ["UsherModel", "UsherThreads"]),
+    ]
+)

@@ -1,0 +1,45 @@
+/// What the world may see of a user; the `user` object of replies.
+public struct User: Sendable, Equatable {
+    public let id: UserID
+    public var username: Username
+    public var email: Email
+    public var role: String
+    public var permissions: [Permission]
+    /// Custom claims, as the text of a JSON object.
+    public var claims: String
+    public var emailVerified: Bool
+    public var createdAt: NumericDate
+    /// Nil until the first LOGIN.
+    public var lastLoginAt: NumericDate?
+
+    /// The role that REGISTER gives.
+    public static let usualRole = "user"
+
+    public init(
+        id: UserID, username: Username, email: Email, role: String = User.usualRole, permissions: [Permission] = [],
+        claims: String = "{}", emailVerified: Bool = false, createdAt: NumericDate, lastLoginAt: NumericDate? = nil
+    ) {
+        self.id = id
+        self.username = username
+        self.email = email
+        self.role = role
+        self.permissions = permissions
+        self.claims = claims
+        self.emailVerified = emailVerified
+        self.createdAt = createdAt
+        self.lastLoginAt = lastLoginAt
+    }
+}
+
+/// A user with what only the daemon sees.
+public struct Account: Sendable, Equatable {
+    public var user: User
+    public var passwordHash: PasswordHash
+    public var isDisabled: Bool
+
+    public init(user: User, passwordHash: PasswordHash, isDisabled: Bool = false) {
+        self.user = user
+        self.passwordHash = passwordHash
+        self.isDisabled = isDisabled
+    }
+}

@@ -1,0 +1,36 @@
+/// An email address: printable ASCII without blanks, at most 254 bytes, one `@`, a local part, a domain of labels (letters, digits, inner
+/// hyphens, 1 to 63 bytes; one label is enough). Unique without regard to case; keeps the case it was given.
+public struct Email: Sendable, Equatable, CustomStringConvertible {
+    public let text: String
+    /// What it is unique by.
+    public var folded: String { text.lowercased() }
+    public var description: String { text }
+
+    /// - Throws: `invalid_field` of `email`.
+    public init(parsing raw: String) throws(UsherError) {
+        let parts = raw.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
+        guard raw.utf8.count <= 254, raw.utf8.allSatisfy({ (0x21...0x7e).contains($0) }), parts.count == 2, !parts[0].isEmpty,
+            parts[1].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy(Self.isLabel)
+        else {
+            throw .invalidField(
+                "email",
+                "An email is printable ASCII without blanks, at most 254 bytes: a local part, one '@', a domain of labels.")
+        }
+        text = raw
+    }
+
+    /// Takes over what an earlier parse let into the store.
+    public init(stored text: String) { self.text = text }
+
+    private static func isLabel(_ label: Substring.UTF8View.SubSequence) -> Bool {
+        let hyphen = UInt8(ascii: "-")
+        return (1...63).contains(label.count) && label.first != hyphen && label.last != hyphen
+            && label.allSatisfy { $0.isASCIILetterOrDigit || $0 == hyphen }
+    }
+}
+
+/// What an account is looked up by at LOGIN.
+public enum LoginName: Sendable, Equatable {
+    case username(Username)
+    case email(Email)
+}

@@ -1,0 +1,72 @@
+/// Something that an operator may want to know of. Holds no secret.
+public struct Event: Sendable, Equatable {
+    /// What kind of event; each has its own MESSAGE_ID.
+    public enum Kind: Sendable, CaseIterable {
+        case started, ready, stopping, stopped
+        case register, login, refresh, refreshReuse, revoke
+        /// VERIFY or AUTHORIZE, at debug level.
+        case verify
+        /// An operation that the peer may not call, a line that cannot be read, and the like.
+        case refused
+        /// A failure of ours: `internal`, `store_unavailable`.
+        case failure
+        /// The store has gone back in time: a refresh token of a generation that it does not know.
+        case storeRollback
+        case storeRecovered
+        /// The daemon is at one of its limits: descriptors, connections.
+        case limit
+        /// Events were dropped because the journal did not keep up.
+        case dropped
+        case notice
+    }
+
+    /// As syslog(3) has them.
+    public enum Priority: Int, Sendable, Comparable {
+        case critical = 2
+        case error = 3
+        case warning = 4
+        case notice = 5
+        case info = 6
+        case debug = 7
+
+        public static func < (left: Priority, right: Priority) -> Bool { left.rawValue < right.rawValue }
+    }
+
+    public var kind: Kind
+    public var priority: Priority
+    public var message: String
+    /// The operation, in capitals.
+    public var op: String?
+    /// `ok`, or the error code.
+    public var result: String?
+    public var user: String?
+    public var userID: UserID?
+    public var peer: Peer?
+    public var clientAddress: IPAddress?
+    /// The request's `id`, as it came.
+    public var request: String?
+
+    public init(
+        _ kind: Kind, _ priority: Priority, _ message: String, op: String? = nil, result: String? = nil, user: String? = nil,
+        userID: UserID? = nil, peer: Peer? = nil, clientAddress: IPAddress? = nil, request: String? = nil
+    ) {
+        self.kind = kind
+        self.priority = priority
+        self.message = message
+        self.op = op
+        self.result = result
+        self.user = user
+        self.userID = userID
+        self.peer = peer
+        self.clientAddress = clientAddress
+        self.request = request
+    }
+}
+
+/// The port to the journal.
+public protocol EventLog: Sendable {
+    /// Events below this are not worth making.
+    var threshold: Event.Priority { get }
+    /// Takes the event and returns at once; where it cannot keep up, it drops and counts.
+    func record(_ event: Event)
+}

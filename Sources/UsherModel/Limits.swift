@@ -1,0 +1,92 @@
+/// Every bound of the daemon, in one place. Those that are settings say so; `usherd --check-config` prints them.
+public struct Limits: Sendable, Equatable {
+    // MARK: Connections
+    /// The most bytes of a line before its LF. `[socket] max_line`.
+    public var line = 65_536
+    /// The most requests of one connection that wait for their reply. `[socket] max_in_flight`.
+    public var inFlight = 128
+    /// Connections in all. `[socket] max_connections`.
+    public var connections = 4_096
+    /// Connections of one peer uid. `[socket] max_connections_per_uid`.
+    public var connectionsPerUID = 3_072
+    /// Lines that one connection may have answered before the next one's turn.
+    public static let linesPerTurn = 64
+    /// Bytes that are read of one connection in a turn: with 64 lines of 250 bytes, both bounds are met together.
+    public static let bytesPerTurn = 16_384
+    /// Connections that are accepted before those that are open get their turn.
+    public static let acceptsPerTurn = 64
+    /// Bytes of replies that may wait for a client to read them before its requests are left unread.
+    public static let unsentReplies = 65_536
+    /// The longest `id` of a request, in bytes.
+    public static let requestID = 64
+
+    // MARK: JSON
+    /// The deepest nesting, the outermost object counted.
+    public static let nesting = 32
+
+    // MARK: Tokens and sessions
+    /// The longest access token that is issued, in bytes: it fits a cookie.
+    public static let accessToken = 3_500
+    /// Live sessions of one user. `[token] max_sessions`.
+    public var sessionsPerUser = 100
+    /// What is kept of a user agent, in bytes.
+    public static let userAgent = 256
+    /// The most names in AUTHORIZE's `roles` or `permissions`.
+    public static let authorizeNames = 256
+
+    // MARK: Queues
+    /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.
+    public var hashWorkers = 0
+    /// Passwords that wait to be hashed. `[password] queue`.
+    public var hashQueue = 64
+    /// How long one may wait, in milliseconds.
+    public static let hashWait: Int64 = 10_000
+    /// Operations that wait for the store. `[store] queue`.
+    public var storeQueue = 4_096
+    /// Operations that share a commit.
+    public static let storeBatch = 256
+    /// Rows that one purge takes away of each kind before other operations get their turn.
+    public static let purge = 1_000
+    /// Events that wait for the journal.
+    public static let journalQueue = 8_192
+
+    // MARK: Time
+    /// How long a stopping daemon answers what it was asked, in milliseconds. `[server] drain_timeout`.
+    public var drain: Int64 = 10_000
+    /// How long accepting pauses when descriptors run out, unless one is freed before, in milliseconds.
+    public static let acceptPause: Int64 = 1_000
+    /// How often expired sessions and revocations are purged, in milliseconds.
+    public static let purgeInterval: Int64 = 300_000
+    /// How soon a session that could only be blocked in memory is tried again to be ended in the store, in milliseconds.
+    public static let endRetry: Int64 = 5_000
+
+    public init() {}
+}
+
+/// What tokens are made of and how long they last.
+public struct TokenSettings: Sendable, Equatable {
+    /// Seconds. `[token] access_expiry`.
+    public var accessExpiry: Int64 = 15 * 60
+    /// Seconds; starts anew with each REFRESH. `[token] refresh_expiry`.
+    public var refreshExpiry: Int64 = 7 * 86_400
+    /// Seconds; does not. `[token] session_max_age`.
+    public var sessionMaxAge: Int64 = 90 * 86_400
+    /// Seconds that `exp` and `nbf` of an access token may be off. `[token] clock_tolerance`.
+    public var clockTolerance: Int64 = 30
+    /// Seconds in which the last refresh token but one is answered with the current one again. `[token] refresh_grace`.
+    public var refreshGrace: Int64 = 30
+    /// `iss`. `[token] issuer`.
+    public var issuer = "usher"
+    /// The audiences that may be asked for; the first is the default. `[token] audiences`.
+    public var audiences = ["usher"]
+    /// `[token] algorithm`.
+    public var algorithm = MACAlgorithm.hs256
+    /// Which of `username`, `email` and `claims` (the custom ones) go into access tokens. `[token] personal_claims`.
+    public var personalClaims: Set<PersonalClaim> = Set(PersonalClaim.allCases)
+
+    public enum PersonalClaim: String, Sendable, CaseIterable {
+        case username, email, claims
+    }
+
+    public init() {}
+}

@@ -1,0 +1,66 @@
+/// A password's hash in the form of crypt(5), `$y$…` or `$2b$…`. Prints as `<hash>`.
+public struct PasswordHash: Sendable, Equatable, CustomStringConvertible, CustomReflectable {
+    /// The hash itself, for the hasher and the store alone.
+    public let text: String
+    public init(_ text: String) { self.text = text }
+
+    public var description: String { "<hash>" }
+    public var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
+}
+
+/// How new passwords are hashed.
+public struct PasswordSettings: Sendable, Equatable {
+    public enum Scheme: String, Sendable, CaseIterable {
+        case yescrypt
+        case bcrypt
+
+        /// The most bytes of a password that the scheme takes into account; more are refused, never cut.
+        public var maxLength: Int {
+            switch self {
+            case .yescrypt: 512
+            case .bcrypt: 72
+            }
+        }
+
+        /// What the cost may be.
+        public var costs: ClosedRange<Int> {
+            switch self {
+            case .yescrypt: 1...11
+            case .bcrypt: 4...31
+            }
+        }
+
+        /// What the cost is where none is set.
+        public var usualCost: Int {
+            switch self {
+            case .yescrypt: 7
+            case .bcrypt: 12
+            }
+        }
+    }
+
+    public var scheme: Scheme
+    public var cost: Int
+    /// Bytes.
+    public var minLength: Int
+
+    public init(scheme: Scheme = .yescrypt, cost: Int? = nil, minLength: Int = 8) {
+        self.scheme = scheme
+        self.cost = cost ?? scheme.usualCost
+        self.minLength = minLength
+    }
+}
+
+/// The port to password hashing. Every call blocks for the tens of milliseconds that hashing is meant to take: never on the reactor.
+public protocol PasswordHasher: Sendable {
+    /// A hash that no password matches, of the present scheme and cost: what an unknown user's password is checked against.
+    var decoy: PasswordHash { get }
+    /// - Throws: `internal` when the library fails.
+    func hash(_ password: borrowing SecretBytes) throws(UsherError) -> PasswordHash
+    /// Whether `password` is the one behind `hash`. A password with a NUL inside, or longer than the hash's scheme takes into
+    /// account, is not, after the same work.
+    /// - Throws: `internal` when the hash is of no scheme that is allowed, or the library fails.
+    func verify(_ password: borrowing SecretBytes, against hash: PasswordHash) throws(UsherError) -> Bool
+    /// Whether `hash` was made under another scheme or cost than the present one, and `password` can be hashed under that.
+    func isOutdated(_ hash: PasswordHash, for password: borrowing SecretBytes) -> Bool
+}

@@ -1,0 +1,67 @@
+/// One login of one user on one device: a row that is kept, whatever the number of refresh tokens handed out for it.
+public struct Session: Sendable {
+    public let id: SessionID
+    public let user: UserID
+    /// The `aud` of its access tokens.
+    public let audience: String
+    /// The number of the refresh token that is good now.
+    public var generation: Int64
+    /// Wall clock, for people.
+    public var rotatedAt: NumericDate
+    /// `ServiceTime` of the last rotation, for the grace window.
+    public var rotatedService: Int64
+    /// 32 random bytes under which each refresh token's `jti` is made.
+    public let seed: SharedSecret
+    /// When the newest refresh token expires.
+    public var expiresAt: NumericDate
+    /// When the session is over, however often it is refreshed.
+    public let endsAt: NumericDate
+    /// The latest `exp` of any access token issued for it.
+    public var accessUntil: NumericDate
+    /// Set by a logout, a reuse, or a cap.
+    public var endedAt: NumericDate?
+    public let createdAt: NumericDate
+    public var client: Client
+
+    public init(
+        id: SessionID, user: UserID, audience: String, generation: Int64 = 1, rotatedAt: NumericDate, rotatedService: Int64 = 0,
+        seed: SharedSecret, expiresAt: NumericDate, endsAt: NumericDate, accessUntil: NumericDate, endedAt: NumericDate? = nil,
+        createdAt: NumericDate, client: Client
+    ) {
+        self.id = id
+        self.user = user
+        self.audience = audience
+        self.generation = generation
+        self.rotatedAt = rotatedAt
+        self.rotatedService = rotatedService
+        self.seed = seed
+        self.expiresAt = expiresAt
+        self.endsAt = endsAt
+        self.accessUntil = accessUntil
+        self.endedAt = endedAt
+        self.createdAt = createdAt
+        self.client = client
+    }
+}
+
+/// Something that makes tokens die before their `exp`.
+public struct Revocation: Sendable, Equatable, Hashable {
+    public enum Kind: Int, Sendable {
+        /// One token, by its `jti`.
+        case token = 0
+        /// All tokens of a session, by their `sid`.
+        case session = 1
+    }
+
+    public let kind: Kind
+    /// The `jti` or `sid`.
+    public let id: String
+    /// The last `exp` of a token that this is about: kept until then, and the clock tolerance more.
+    public let until: NumericDate
+
+    public init(kind: Kind, id: String, until: NumericDate) {
+        self.kind = kind
+        self.id = id
+        self.until = until
+    }
+}

@@ -1,0 +1,88 @@
+/// The port to what lasts. Each call is one transaction, and returns after it is durable; a failure means that nothing is known of
+/// its outcome (`store_unavailable`), or that nothing was changed (every other code).
+///
+/// Calls may be made from any isolation; they are carried out one after the other, and share commits. A call that finds the queue
+/// full throws `busy` at once.
+public protocol Store: Sendable {
+    /// All revocations that may still concern a token: those whose `until` is at least `since`, ended sessions included.
+    func revocations(since: NumericDate) async throws(UsherError) -> [Revocation]
+
+    func account(_ name: LoginName) async throws(UsherError) -> Account?
+
+    /// The first of `username` and `email` that another account has, as the member's name; nil if both are free.
+    func takenField(username: Username, email: Email) async throws(UsherError) -> String?
+
+    /// Adds an account and its first session.
+    /// - Throws: `account_exists` with the field.
+    func create(_ account: Account, session: Session) async throws(UsherError)
+
+    /// Records a login whose password was right, unless the account has changed since it was read.
+    func open(_ login: Login) async throws(UsherError) -> LoginOutcome
+
+    /// Reads a session and its account, lets `decide` say what becomes of it, and does that, all in one transaction. `decide` runs on
+    /// the store's thread; what it throws is thrown here, with nothing changed.
+    func update<Answer: Sendable>(
+        _ session: SessionID,
+        _ decide: @escaping @Sendable (StoredSession?, ServiceTime) throws(UsherError) -> SessionStep<Answer>
+    ) async throws(UsherError) -> Answer
+
+    /// Ends every live session of a user, and adds `others`.
+    /// - Returns: what must be refused from now on, `others` not repeated.
+    func endSessions(of user: UserID, at now: NumericDate, adding others: [Revocation]) async throws(UsherError) -> [Revocation]
+
+    /// Adds a revocation of a token, or of a session that the store has no row of.
+    /// - Returns: false if there was one already, which then lasts as long as the longer of both.
+    func revoke(_ revocation: Revocation) async throws(UsherError) -> Bool
+
+    /// Forgets sessions that can no longer be refreshed and revocations that concern no token any more: what ended before `before`.
+    /// Takes away at most `most` rows of each.
+    /// - Returns: whether there may be more.
+    func purge(before: NumericDate, most: Int) async throws(UsherError) -> Bool
+}
+
+/// What LOGIN asks the store to record.
+public struct Login: Sendable {
+    /// The hash that the password was checked against; the account must still have it.
+    public let verified: PasswordHash
+    /// What replaces it, when it was outdated.
+    public let replacement: PasswordHash?
+    /// The session to add; its `user` is the account.
+    public let session: Session
+    /// The most live sessions of a user; the one longest unused gives way.
+    public let maxSessions: Int
+
+    public init(verified: PasswordHash, replacement: PasswordHash?, session: Session, maxSessions: Int) {
+        self.verified = verified
+        self.replacement = replacement
+        self.session = session
+        self.maxSessions = maxSessions
+    }
+}
+
+public enum LoginOutcome: Sendable {
+    /// Recorded; `ended` are the sessions that gave way.
+    case opened(User, ended: [Revocation])
+    case disabled
+    /// The account is gone, or its password is another one by now.
+    case stale
+}
+
+public struct StoredSession: Sendable {
+    public let session: Session
+    public let account: Account
+
+    public init(session: Session, account: Account) {
+        self.session = session
+        self.account = account
+    }
+}
+
+/// What becomes of a session.
+public enum SessionStep<Answer: Sendable>: Sendable {
+    case keep(Answer)
+    /// The next refresh token: writes `generation`, `rotatedAt`, `rotatedService` (from the store's own service time), `expiresAt`,
+    /// `accessUntil` and `client` of the given session.
+    case rotate(Session, Answer)
+    /// Ends it at the given time.
+    case end(NumericDate, Answer)
+}

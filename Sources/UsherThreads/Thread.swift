@@ -1,0 +1,46 @@
+import Glibc
+
+/// A thread of our own: for work that blocks, which Swift's cooperative pool must never be given.
+public final class Thread: @unchecked Sendable {
+    // Sendable is sound: `raw` is written before the initialiser returns and only read after.
+    private var raw = pthread_t()
+
+    private final class Start {
+        let name: String
+        let niceness: Int32
+        let body: @Sendable () -> Void
+        init(name: String, niceness: Int32, body: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.niceness = niceness
+            self.body = body
+        }
+    }
+
+    /// - Parameters:
+    ///   - name: at most 15 bytes, as `ps -L` shows it.
+    ///   - niceness: added to the process's own (setpriority(2)); 0 leaves it.
+    public init(name: String, niceness: Int32 = 0, _ body: @escaping @Sendable () -> Void) {
+        let start = unsafe Unmanaged.passRetained(Start(name: name, niceness: niceness, body: body))
+        let failure = unsafe pthread_create(
+            &raw, nil,
+            { argument in
+                let start = unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
+                setThreadName(start.name)
+                // On Linux the priority is the thread's: who 0 is the caller.
+                if start.niceness != 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, start.niceness) }
+                start.body()
+                return nil
+            }, start.toOpaque())
+        precondition(failure == 0, "pthread_create: error \(failure)")
+    }
+
+    /// Blocks until the thread has ended. Once.
+    public func join() { pthread_join(raw, nil) }
+}
+
+/// Names the calling thread. (pthread_setname_np is behind _GNU_SOURCE, which Swift's Glibc does not show.)
+private func setThreadName(_ name: String) {
+    guard let file = unsafe fopen("/proc/thread-self/comm", "w") else { return }
+    unsafe fputs(name, file)
+    unsafe fclose(file)
+}
