@@ -1,0 +1,209 @@
+/// The one strict reader of JSON (RFC 8259), for the wire and for tokens alike: validates a whole text and tells where the members of its
+/// outermost object stand. Nothing is copied or decoded until it is asked for. Beyond the RFC's grammar it refuses invalid UTF-8, lone
+/// surrogates, duplicate names (RFC 8725 §2.4 has why), nesting past a bound, and an outermost value that is no object.
+///
+/// A reader is kept and used again: reading allocates nothing once its lists have grown.
+public struct JSONReader: Sendable {
+    /// The members of the outermost object, in order.
+    public private(set) var members: [JSONMember] = []
+
+    private let nesting: Int
+    /// The names of the objects that are open, innermost last.
+    private var names: [JSONValue] = []
+
+    /// - Parameter nesting: the deepest level allowed; the outermost object is the first.
+    public init(nesting: Int) { self.nesting = nesting }
+
+    /// Reads all of `text`.
+    public mutating func read(_ text: Span<UInt8>) throws(JSONFault) { try read(text, in: 0..<text.count) }
+
+    /// Reads a part of `text` as an object; all places are told as of the whole.
+    public mutating func read(_ text: Span<UInt8>, in range: Range<Int>) throws(JSONFault) {
+        members.removeAll(keepingCapacity: true)
+        names.removeAll(keepingCapacity: true)
+        let text = text.extracting(0..<range.upperBound)
+        var index = range.lowerBound
+        skipBlanks(text, &index)
+        guard index < text.count else { throw JSONFault(.endOfText, at: text.count) }
+        guard text[index] == UInt8(ascii: "{") else { throw JSONFault(.notAnObject, at: index) }
+        try object(text, &index, level: 1)
+        skipBlanks(text, &index)
+        guard index == text.count else { throw JSONFault(.trailingBytes, at: index) }
+    }
+
+    /// The value of a member; nil if it is absent or null.
+    public func value(_ name: StaticString, in text: Span<UInt8>) -> JSONValue? {
+        guard let value = anyValue(name, in: text), value.kind != .null else { return nil }
+        return value
+    }
+
+    /// The value of a member, null included; nil if it is absent.
+    public func anyValue(_ name: StaticString, in text: Span<UInt8>) -> JSONValue? {
+        for member in members where member.name.equals(name, in: text) { return member.value }
+        return nil
+    }
+
+    /// The elements of an array in a text that has been validated.
+    public mutating func elements(of array: JSONValue, in text: Span<UInt8>) -> [JSONValue] {
+        var elements: [JSONValue] = []
+        var index = array.range.lowerBound + 1
+        do throws(JSONFault) {
+            skipBlanks(text, &index)
+            while text[index] != UInt8(ascii: "]") {
+                elements.append(try value(text, &index, level: 1))
+                skipBlanks(text, &index)
+                if text[index] == UInt8(ascii: ",") { index += 1 }
+                skipBlanks(text, &index)
+            }
+        } catch {
+            preconditionFailure("an array was validated, and is not valid")
+        }
+        return elements
+    }
+
+    // MARK: Grammar
+    // Each function begins at the first byte of what it reads and leaves `index` behind the last.
+
+    private mutating func value(_ text: Span<UInt8>, _ index: inout Int, level: Int) throws(JSONFault) -> JSONValue {
+        guard index < text.count else { throw JSONFault(.endOfText, at: text.count) }
+        let start = index
+        switch text[index] {
+        case UInt8(ascii: "\""): return try string(text, &index)
+        case UInt8(ascii: "{"):
+            try object(text, &index, level: level + 1)
+            return JSONValue(.object, start..<index)
+        case UInt8(ascii: "["):
+            try array(text, &index, level: level + 1)
+            return JSONValue(.array, start..<index)
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+            try number(text, &index)
+            return JSONValue(.number, start..<index)
+        case UInt8(ascii: "t"):
+            try word("true", text, &index)
+            return JSONValue(.true, start..<index)
+        case UInt8(ascii: "f"):
+            try word("false", text, &index)
+            return JSONValue(.false, start..<index)
+        case UInt8(ascii: "n"):
+            try word("null", text, &index)
+            return JSONValue(.null, start..<index)
+        default: throw JSONFault(.unexpectedByte, at: index)
+        }
+    }
+
+    private mutating func object(_ text: Span<UInt8>, _ index: inout Int, level: Int) throws(JSONFault) {
+        guard level <= nesting else { throw JSONFault(.tooDeep, at: index) }
+        let firstName = names.count
+        // Comparing each name with all before it is quadratic: past a few, a set.
+        var seen: Set<[UInt8]>?
+        index += 1
+        skipBlanks(text, &index)
+        if try next(text, &index) == UInt8(ascii: "}") {
+            index += 1
+            return
+        }
+        while true {
+            guard try next(text, &index) == UInt8(ascii: "\"") else { throw JSONFault(.unexpectedByte, at: index) }
+            let name = try string(text, &index)
+            if seen != nil {
+                if seen?.insert(name.bytes(in: text)).inserted == false {
+                    throw JSONFault(.duplicateName, at: name.range.lowerBound)
+                }
+            } else {
+                for other in names[firstName...] where isSame(name, other, in: text) {
+                    throw JSONFault(.duplicateName, at: name.range.lowerBound)
+                }
+                names.append(name)
+                if names.count - firstName == 16 { seen = Set(names[firstName...].map { $0.bytes(in: text) }) }
+            }
+            skipBlanks(text, &index)
+            guard try next(text, &index) == UInt8(ascii: ":") else { throw JSONFault(.unexpectedByte, at: index) }
+            index += 1
+            skipBlanks(text, &index)
+            let value = try value(text, &index, level: level)
+            if level == 1 { members.append(JSONMember(name: name, value: value)) }
+            skipBlanks(text, &index)
+            let separator = try next(text, &index)
+            guard separator == UInt8(ascii: ",") || separator == UInt8(ascii: "}") else {
+                throw JSONFault(.unexpectedByte, at: index)
+            }
+            index += 1
+            if separator == UInt8(ascii: "}") { break }
+            skipBlanks(text, &index)
+        }
+        names.removeSubrange(firstName...)
+    }
+
+    private mutating func array(_ text: Span<UInt8>, _ index: inout Int, level: Int) throws(JSONFault) {
+        guard level <= nesting else { throw JSONFault(.tooDeep, at: index) }
+        index += 1
+        skipBlanks(text, &index)
+        if try next(text, &index) == UInt8(ascii: "]") {
+            index += 1
+            return
+        }
+        while true {
+            _ = try value(text, &index, level: level)
+            skipBlanks(text, &index)
+            let separator = try next(text, &index)
+            guard separator == UInt8(ascii: ",") || separator == UInt8(ascii: "]") else {
+                throw JSONFault(.unexpectedByte, at: index)
+            }
+            index += 1
+            if separator == UInt8(ascii: "]") { return }
+            skipBlanks(text, &index)
+        }
+    }
+
+    private func isSame(_ one: JSONValue, _ other: JSONValue, in text: Span<UInt8>) -> Bool {
+        if one.isEscaped || other.isEscaped { return one.bytes(in: text) == other.bytes(in: text) }
+        guard one.content.count == other.content.count else { return false }
+        let shift = other.content.lowerBound - one.content.lowerBound
+        for index in one.content where text[index] != text[index + shift] { return false }
+        return true
+    }
+}
+
+/// The byte at `index`, which must be there.
+func next(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) -> UInt8 {
+    guard index < text.count else { throw JSONFault(.endOfText, at: text.count) }
+    return text[index]
+}
+
+func skipBlanks(_ text: Span<UInt8>, _ index: inout Int) {
+    while index < text.count {
+        switch text[index] {
+        case 0x20, 0x09, 0x0a, 0x0d: index += 1
+        default: return
+        }
+    }
+}
+
+func word(_ word: StaticString, _ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) {
+    for position in 0..<word.utf8CodeUnitCount {
+        guard unsafe try next(text, &index) == word.utf8Start[position] else { throw JSONFault(.unexpectedByte, at: index) }
+        index += 1
+    }
+}
+
+/// RFC 8259 §6.
+func number(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) {
+    if text[index] == UInt8(ascii: "-") { index += 1 }
+    if try next(text, &index) == UInt8(ascii: "0") { index += 1 } else { try digits(text, &index) }
+    if index < text.count, text[index] == UInt8(ascii: ".") {
+        index += 1
+        try digits(text, &index)
+    }
+    if index < text.count, text[index] | 0x20 == UInt8(ascii: "e") {
+        index += 1
+        let sign = try next(text, &index)
+        if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { index += 1 }
+        try digits(text, &index)
+    }
+}
+
+/// One digit or more.
+private func digits(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) {
+    guard try next(text, &index) &- UInt8(ascii: "0") <= 9 else { throw JSONFault(.unexpectedByte, at: index) }
+    while index < text.count, text[index] &- UInt8(ascii: "0") <= 9 { index += 1 }
+}

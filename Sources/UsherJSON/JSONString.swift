@@ -1,0 +1,98 @@
+// Strings are most of what is read, and most of their bytes are plain: those are passed over eight at a time.
+
+/// Validates a string (RFC 8259 §7, RFC 3629) from its opening quote on.
+func string(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) -> JSONValue {
+    let start = index
+    var isEscaped = false
+    index += 1
+    while true {
+        skipPlain(text, &index)
+        let byte = try next(text, &index)
+        switch byte {
+        case UInt8(ascii: "\""):
+            index += 1
+            return JSONValue(.string, start..<index, isEscaped: isEscaped)
+        case UInt8(ascii: "\\"):
+            isEscaped = true
+            try escape(text, &index)
+        case ..<0x20: throw JSONFault(.controlCharacter, at: index)
+        case 0x80...: try multibyte(text, &index)
+        default: index += 1
+        }
+    }
+}
+
+/// Passes over eight bytes at a time while none of them is a quote, a backslash, a control character or beyond ASCII.
+private func skipPlain(_ text: Span<UInt8>, _ index: inout Int) {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let highs: UInt64 = 0x8080_8080_8080_8080
+    let bytes = unsafe text.bytes
+    while index + 8 <= text.count {
+        let word = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
+        let quotes = word ^ (ones &* 0x22)
+        let backslashes = word ^ (ones &* 0x5c)
+        // The high bit of each byte that is zero (after xor), below 0x20, or beyond ASCII. A borrow may mark a byte too many, never
+        // one too few: the caller looks at the bytes themselves.
+        let special = (quotes &- ones) | (backslashes &- ones) | (word &- ones &* 0x20) | word
+        guard special & highs == 0 else {
+            index += (special & highs).trailingZeroBitCount / 8
+            return
+        }
+        index += 8
+    }
+}
+
+/// From the backslash on.
+private func escape(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) {
+    let backslash = index
+    index += 1
+    switch try next(text, &index) {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"), UInt8(ascii: "n"),
+        UInt8(ascii: "r"), UInt8(ascii: "t"):
+        index += 1
+    case UInt8(ascii: "u"):
+        let first = try codeUnit(text, &index)
+        if first & 0xfc00 == 0xdc00 { throw JSONFault(.loneSurrogate, at: backslash) }
+        guard first & 0xfc00 == 0xd800 else { return }
+        guard try next(text, &index) == UInt8(ascii: "\\") else { throw JSONFault(.loneSurrogate, at: backslash) }
+        index += 1
+        guard try next(text, &index) == UInt8(ascii: "u") else { throw JSONFault(.loneSurrogate, at: backslash) }
+        guard try codeUnit(text, &index) & 0xfc00 == 0xdc00 else { throw JSONFault(.loneSurrogate, at: backslash) }
+    default: throw JSONFault(.invalidEscape, at: index)
+    }
+}
+
+/// From the `u` on, four digits.
+private func codeUnit(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) -> UInt32 {
+    var unit: UInt32 = 0
+    index += 1
+    for _ in 0..<4 {
+        guard let digit = hexadecimalDigit(try next(text, &index)) else { throw JSONFault(.invalidEscape, at: index) }
+        unit = unit << 4 | UInt32(digit)
+        index += 1
+    }
+    return unit
+}
+
+/// One character beyond ASCII, as RFC 3629 §4 has it: no overlong form, no surrogate, nothing past U+10FFFF.
+private func multibyte(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) {
+    let second: ClosedRange<UInt8>
+    let more: Int
+    switch text[index] {
+    case 0xc2...0xdf: (second, more) = (0x80...0xbf, 0)
+    case 0xe0: (second, more) = (0xa0...0xbf, 1)
+    case 0xe1...0xec, 0xee...0xef: (second, more) = (0x80...0xbf, 1)
+    case 0xed: (second, more) = (0x80...0x9f, 1)
+    case 0xf0: (second, more) = (0x90...0xbf, 2)
+    case 0xf1...0xf3: (second, more) = (0x80...0xbf, 2)
+    case 0xf4: (second, more) = (0x80...0x8f, 2)
+    default: throw JSONFault(.invalidUTF8, at: index)
+    }
+    index += 1
+    guard second.contains(try next(text, &index)) else { throw JSONFault(.invalidUTF8, at: index) }
+    index += 1
+    for _ in 0..<more {
+        guard try next(text, &index) & 0xc0 == 0x80 else { throw JSONFault(.invalidUTF8, at: index) }
+        index += 1
+    }
+}

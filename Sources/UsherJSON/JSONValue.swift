@@ -1,0 +1,153 @@
+/// Where a value stands in a text that JSONReader has validated. All methods take that same text.
+public struct JSONValue: Equatable, Sendable {
+    public enum Kind: UInt8, Sendable {
+        case null, `true`, `false`, number, string, array, object
+    }
+
+    public let kind: Kind
+    /// Whether this string has escapes, so that its bytes are not its meaning.
+    public let isEscaped: Bool
+    let start: Int32
+    let end: Int32
+
+    init(_ kind: Kind, _ range: Range<Int>, isEscaped: Bool = false) {
+        self.kind = kind
+        self.isEscaped = isEscaped
+        start = Int32(truncatingIfNeeded: range.lowerBound)
+        end = Int32(truncatingIfNeeded: range.upperBound)
+    }
+
+    /// The value's own bytes, quotes included.
+    public var range: Range<Int> { Int(start)..<Int(end) }
+    /// A string's bytes between the quotes.
+    public var content: Range<Int> { Int(start) + 1..<Int(end) - 1 }
+
+    /// A string's meaning; nil for other kinds.
+    public func string(in text: Span<UInt8>) -> String? {
+        guard kind == .string else { return nil }
+        return String(decoding: bytes(in: text), as: UTF8.self)
+    }
+
+    /// A string's meaning in UTF-8; only of a string.
+    public func bytes(in text: Span<UInt8>) -> [UInt8] {
+        let content = content
+        return unsafe Array(unsafeUninitializedCapacity: content.count) { buffer, count in
+            count = unsafe unescape(in: text, to: UnsafeMutableRawBufferPointer(buffer))
+        }
+    }
+
+    /// Writes a string's meaning, at most `content.count` bytes, and returns how many: for what must not pass through an Array.
+    public func unescape(in text: Span<UInt8>, to target: UnsafeMutableRawBufferPointer) -> Int {
+        var written = 0
+        func put(_ byte: UInt8) {
+            unsafe target[written] = byte
+            written += 1
+        }
+        var index = content.lowerBound
+        while index < content.upperBound {
+            guard text[index] == UInt8(ascii: "\\") else {
+                put(text[index])
+                index += 1
+                continue
+            }
+            let escape = text[index + 1]
+            index += 2
+            switch escape {
+            case UInt8(ascii: "b"): put(0x08)
+            case UInt8(ascii: "f"): put(0x0c)
+            case UInt8(ascii: "n"): put(0x0a)
+            case UInt8(ascii: "r"): put(0x0d)
+            case UInt8(ascii: "t"): put(0x09)
+            case UInt8(ascii: "u"):
+                var scalar = hexadecimal(in: text, at: index)
+                index += 4
+                if scalar & 0xfc00 == 0xd800 {
+                    // Validated: the other half follows, behind `\u`.
+                    scalar = 0x10000 + (scalar & 0x3ff) << 10 + hexadecimal(in: text, at: index + 2) & 0x3ff
+                    index += 6
+                }
+                switch scalar {
+                case ..<0x80: put(UInt8(scalar))
+                case ..<0x800:
+                    put(UInt8(0xc0 | scalar >> 6))
+                    put(UInt8(0x80 | scalar & 0x3f))
+                case ..<0x10000:
+                    put(UInt8(0xe0 | scalar >> 12))
+                    put(UInt8(0x80 | scalar >> 6 & 0x3f))
+                    put(UInt8(0x80 | scalar & 0x3f))
+                default:
+                    put(UInt8(0xf0 | scalar >> 18))
+                    put(UInt8(0x80 | scalar >> 12 & 0x3f))
+                    put(UInt8(0x80 | scalar >> 6 & 0x3f))
+                    put(UInt8(0x80 | scalar & 0x3f))
+                }
+            default: put(escape)
+            }
+        }
+        return written
+    }
+
+    /// Whether this string means exactly `other`, which has no escapes.
+    public func equals(_ other: StaticString, in text: Span<UInt8>) -> Bool {
+        guard kind == .string else { return false }
+        let count = other.utf8CodeUnitCount
+        if isEscaped { return unsafe bytes(in: text).elementsEqual(UnsafeBufferPointer(start: other.utf8Start, count: count)) }
+        let content = content
+        guard content.count == count else { return false }
+        for index in 0..<count where unsafe text[content.lowerBound + index] != other.utf8Start[index] { return false }
+        return true
+    }
+
+    /// A number without fraction or exponent that fits; nil for all else.
+    public func integer(in text: Span<UInt8>) -> Int64? {
+        guard kind == .number else { return nil }
+        var magnitude: UInt64 = 0
+        var index = Int(start)
+        let isNegative = text[index] == UInt8(ascii: "-")
+        if isNegative { index += 1 }
+        while index < Int(end) {
+            let digit = text[index] &- UInt8(ascii: "0")
+            guard digit <= 9 else { return nil }
+            let (shifted, overflow) = magnitude.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = shifted.addingReportingOverflow(UInt64(digit))
+            guard !overflow, !carry else { return nil }
+            magnitude = sum
+            index += 1
+        }
+        if isNegative { return magnitude <= UInt64(Int64.max) + 1 ? Int64(truncatingIfNeeded: 0 &- magnitude) : nil }
+        return Int64(exactly: magnitude)
+    }
+
+    /// A number, rounded to the nearest double; infinite where it is past all of them. Nil for other kinds.
+    public func double(in text: Span<UInt8>) -> Double? {
+        guard kind == .number else { return nil }
+        // Up to 15 digits an integer is exact as a double.
+        if range.count <= 15, let integer = integer(in: text) { return Double(integer) }
+        var digits = ""
+        for index in range { digits.unicodeScalars.append(Unicode.Scalar(text[index])) }
+        return Double(digits)
+    }
+}
+
+/// A member of an object.
+public struct JSONMember: Equatable, Sendable {
+    /// Of kind string.
+    public let name: JSONValue
+    public let value: JSONValue
+}
+
+/// The number that four hexadecimal digits, validated, make.
+private func hexadecimal(in text: Span<UInt8>, at offset: Int) -> UInt32 {
+    var number: UInt32 = 0
+    for index in offset..<offset + 4 { number = number << 4 | UInt32(hexadecimalDigit(text[index]) ?? 0) }
+    return number
+}
+
+func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+    default: nil
+    }
+}

@@ -1,0 +1,227 @@
+public import UsherJSON
+public import UsherModel
+
+/// An access token whose signature holds and whose claims are all there, of the right type, and ours: `iss aud sub iat exp jti sid`
+/// (RFC 9068 §2.2, and `sid`). Whether it is for whom it is shown to, and whether now, is asked of it.
+public struct AccessToken: ~Copyable {
+    private var token: VerifiedToken
+    private let audience: JSONValue
+    private let subject: JSONValue
+    private let identifier: JSONValue
+    private let session: JSONValue
+    private let role: JSONValue?
+    private let permissions: JSONValue?
+    /// Seconds since 1970; fractions are allowed (RFC 7519 §2).
+    public let expiresAt: Double
+    public let notBefore: Double?
+
+    /// - Throws: `token_invalid`.
+    public init(_ token: consuming VerifiedToken, issuer: String) throws(UsherError) {
+        var found = Found()
+        try token.withPayload { payload throws(UsherError) in
+            for member in token.claims.members { found.take(member, in: payload) }
+            guard let name = found.issuer?.nonEmptyString(in: payload) else { throw .claim("iss", "is not a string") }
+            guard name.isSame(issuer, in: payload) else { throw .tokenInvalid("The token is of another issuer.") }
+            guard found.audience?.isAudience(in: payload) == true else {
+                throw .claim("aud", "is neither a string nor a list of strings")
+            }
+            if found.subject?.nonEmptyString(in: payload) == nil { throw .claim("sub", "is not a string") }
+            if found.identifier?.nonEmptyString(in: payload) == nil { throw .claim("jti", "is not a string") }
+            if found.session?.nonEmptyString(in: payload) == nil { throw .claim("sid", "is not a string") }
+            if found.issuedAt?.numericDate(in: payload) == nil { throw .claim("iat", "is not a date") }
+            if let role = found.role, role.kind != .string { throw .claim("role", "is not a string") }
+            if let permissions = found.permissions, !permissions.isListOfStrings(in: payload) {
+                throw .claim("permissions", "is not a list of strings")
+            }
+            guard let expiresAt = found.expiresAt?.numericDate(in: payload) else { throw .claim("exp", "is not a date") }
+            found.expiry = expiresAt
+            if let value = found.notBefore {
+                guard let date = value.numericDate(in: payload) else { throw .claim("nbf", "is not a date") }
+                found.activity = date
+            }
+        }
+        guard let audience = found.audience, let subject = found.subject, let identifier = found.identifier,
+            let session = found.session
+        else { throw .tokenInvalid("A claim lacks.") }
+        self.audience = audience
+        self.subject = subject
+        self.identifier = identifier
+        self.session = session
+        role = found.role
+        permissions = found.permissions
+        expiresAt = found.expiry
+        notBefore = found.activity
+        self.token = token
+    }
+
+    // MARK: Rules, in the order in which they are told
+
+    /// - Throws: `token_invalid` if the token is for others (RFC 7519 §4.1.3).
+    public borrowing func check(audience asked: Span<UInt8>) throws(UsherError) {
+        let isMeant = token.withPayload { payload in
+            audience.contains(asked, in: payload)
+        }
+        guard isMeant else { throw .tokenInvalid("The token is for another audience.") }
+    }
+
+    /// - Parameters:
+    ///   - now: seconds since 1970.
+    ///   - tolerance: seconds that the clocks may be apart.
+    /// - Throws: `token_expired`, `token_not_active`.
+    public borrowing func checkTime(now: NumericDate, tolerance: Int64) throws(UsherError) {
+        if isExpired(now: now, tolerance: tolerance) {
+            throw UsherError(.tokenExpired, detail: .expiredAt(NumericDate(expiresAt.rounded(.down))))
+        }
+        if let notBefore, Double(now + tolerance) < notBefore {
+            throw UsherError(.tokenNotActive, detail: .activeAt(NumericDate(notBefore.rounded(.up))))
+        }
+    }
+
+    /// RFC 7519 §4.1.4: on or after `exp` a token is not accepted.
+    public borrowing func isExpired(now: NumericDate, tolerance: Int64) -> Bool { Double(now - tolerance) >= expiresAt }
+
+    public borrowing func isRevoked(by revocations: borrowing Revocations) -> Bool {
+        if revocations.isEmpty { return false }
+        return token.withPayload { payload in
+            revocations.contains(.token, identifier, in: payload) || revocations.contains(.session, session, in: payload)
+        }
+    }
+
+    // MARK: What it says
+
+    /// The `jti`.
+    public borrowing func id() -> String { token.withPayload { identifier.string(in: $0) ?? "" } }
+    /// The `sid`.
+    public borrowing func sessionID() -> String { token.withPayload { session.string(in: $0) ?? "" } }
+    /// The `sub`.
+    public borrowing func userID() -> String { token.withPayload { subject.string(in: $0) ?? "" } }
+    /// When the last second of it is over, for keeping a revocation.
+    public borrowing func until() -> NumericDate { NumericDate(expiresAt.rounded(.up)) }
+
+    /// Whether its role is one of these.
+    public borrowing func hasRole(among roles: [String]) -> Bool {
+        token.withPayload { payload in
+            guard let role = role?.string(in: payload) else { return false }
+            return roles.contains(role)
+        }
+    }
+
+    /// Those of `asked` that no permission of the token covers.
+    public borrowing func lacking(_ asked: [String]) -> [String] {
+        token.withPayload { payload in
+            guard let permissions else { return asked }
+            var reader = JSONReader(nesting: Limits.nesting)
+            let granted = reader.elements(of: permissions, in: payload).map { $0.bytes(in: payload) }
+            return asked.filter { name in
+                let name = Array(name.utf8)
+                return !granted.contains { Permission.isCovered(name.span, by: $0.span) }
+            }
+        }
+    }
+
+    /// Writes the claims as they were signed, on one line.
+    public borrowing func writeClaims(to writer: inout JSONWriter) {
+        token.withPayload { writer.rawOnOneLine($0) }
+    }
+
+    /// Gives the token's buffers back.
+    public consuming func recycle(to workspace: inout TokenWorkspace) { workspace.recycle(token) }
+
+    /// The claims that matter here, as one pass over the payload finds them.
+    private struct Found {
+        var issuer, audience, subject, issuedAt, expiresAt, notBefore, identifier, session, role, permissions: JSONValue?
+        var expiry = 0.0
+        var activity: Double?
+
+        mutating func take(_ member: JSONMember, in payload: Span<UInt8>) {
+            let name = member.name
+            let count = name.content.count
+            // No other claim is as short or as long: most are passed by without comparing.
+            guard name.isEscaped || count == 3 || count == 4 || count == 11 else { return }
+            if count == 3 || name.isEscaped {
+                if name.equals("iss", in: payload) {
+                    issuer = member.value
+                } else if name.equals("aud", in: payload) {
+                    audience = member.value
+                } else if name.equals("sub", in: payload) {
+                    subject = member.value
+                } else if name.equals("iat", in: payload) {
+                    issuedAt = member.value
+                } else if name.equals("nbf", in: payload) {
+                    notBefore = member.value
+                } else if name.equals("exp", in: payload) {
+                    expiresAt = member.value
+                } else if name.equals("jti", in: payload) {
+                    identifier = member.value
+                } else if name.equals("sid", in: payload) {
+                    session = member.value
+                }
+            }
+            if name.equals("role", in: payload) {
+                role = member.value
+            } else if name.equals("permissions", in: payload) {
+                permissions = member.value
+            }
+        }
+    }
+}
+
+extension JSONValue {
+    fileprivate func nonEmptyString(in text: Span<UInt8>) -> JSONValue? { kind == .string && !content.isEmpty ? self : nil }
+
+    /// Finite and of a magnitude under 2^53, so that it is exact to the second.
+    func numericDate(in text: Span<UInt8>) -> Double? {
+        guard let number = double(in: text), number.magnitude < 0x1p53 else { return nil }
+        return number
+    }
+
+    fileprivate func isSame(_ other: String, in text: Span<UInt8>) -> Bool {
+        if isEscaped { return string(in: text) == other }
+        guard content.count == other.utf8.count else { return false }
+        var index = content.lowerBound
+        for byte in other.utf8 {
+            if text[index] != byte { return false }
+            index += 1
+        }
+        return true
+    }
+
+    fileprivate func isSame(_ other: Span<UInt8>, in text: Span<UInt8>) -> Bool {
+        if isEscaped {
+            let bytes = bytes(in: text)
+            return bytes.count == other.count && bytes.indices.allSatisfy { bytes[$0] == other[$0] }
+        }
+        guard content.count == other.count else { return false }
+        for index in 0..<other.count where text[content.lowerBound + index] != other[index] { return false }
+        return true
+    }
+
+    fileprivate func isListOfStrings(in text: Span<UInt8>) -> Bool {
+        guard kind == .array else { return false }
+        if range.count == 2 { return true }
+        var reader = JSONReader(nesting: Limits.nesting)
+        return reader.elements(of: self, in: text).allSatisfy { $0.kind == .string }
+    }
+
+    /// A string, or a list of them with one at least; none of them empty (RFC 7519 §4.1.3).
+    fileprivate func isAudience(in text: Span<UInt8>) -> Bool {
+        if kind == .string { return !content.isEmpty }
+        guard kind == .array else { return false }
+        var reader = JSONReader(nesting: Limits.nesting)
+        let elements = reader.elements(of: self, in: text)
+        return !elements.isEmpty && elements.allSatisfy { $0.kind == .string && !$0.content.isEmpty }
+    }
+
+    fileprivate func contains(_ audience: Span<UInt8>, in text: Span<UInt8>) -> Bool {
+        if kind == .string { return isSame(audience, in: text) }
+        var reader = JSONReader(nesting: Limits.nesting)
+        for element in reader.elements(of: self, in: text) where element.isSame(audience, in: text) { return true }
+        return false
+    }
+}
+
+extension UsherError {
+    fileprivate static func claim(_ name: String, _ fault: String) -> UsherError {
+        tokenInvalid("The token's claim \(name) lacks or \(fault).")
+    }
+}

@@ -1,0 +1,114 @@
+import UsherJSON
+public import UsherModel
+
+/// Makes both kinds of token. Belongs to the reactor, as its keys do.
+public final class TokenIssuer {
+    public let accessKey: any SigningKey
+    public let refreshKey: any SigningKey
+    private let hash: any KeyedHash
+    private let settings: TokenSettings
+    private let accessHeader: [UInt8]
+    private let refreshHeader: [UInt8]
+
+    public init(accessKey: any SigningKey, refreshKey: any SigningKey, hash: any KeyedHash, settings: TokenSettings) {
+        self.accessKey = accessKey
+        self.refreshKey = refreshKey
+        self.hash = hash
+        self.settings = settings
+        accessHeader = Self.header(accessKey, .access)
+        refreshHeader = Self.header(refreshKey, .refresh)
+    }
+
+    /// For verifying what is issued here.
+    public func workspace() -> TokenWorkspace { TokenWorkspace(accessHeader: accessHeader, refreshHeader: refreshHeader) }
+
+    /// - Parameter id: the `jti`, new.
+    /// - Throws: `internal` if the user's claims make it longer than `Limits.accessToken`.
+    public func accessToken(
+        id: UUIDv7, user: User, session: SessionID, audience: String, issuedAt now: NumericDate, expiresAt: NumericDate
+    ) throws(UsherError) -> String {
+        var claims = JSONWriter()
+        claims.openObject()
+        claims.member("iss", settings.issuer)
+        claims.member("aud", audience)
+        claims.member("sub", user.id.description)
+        claims.member("iat", now)
+        claims.member("nbf", now)
+        claims.member("exp", expiresAt)
+        claims.member("jti", id.description)
+        claims.member("sid", session.description)
+        claims.member("role", user.role)
+        claims.member("permissions", user.permissions.map(\.text))
+        if settings.personalClaims.contains(.username) { claims.member("username", user.username.text) }
+        if settings.personalClaims.contains(.email) { claims.member("email", user.email.text) }
+        if settings.personalClaims.contains(.claims) { try Self.writeCustomClaims(of: user, to: &claims) }
+        claims.closeObject()
+        let token = sign(claims, accessKey, accessHeader)
+        guard token.utf8.count <= Limits.accessToken else {
+            throw UsherError(
+                .internal,
+                cause: "the access token of user \(user.id) would have \(token.utf8.count) bytes, more than \(Limits.accessToken)"
+            )
+        }
+        return token
+    }
+
+    /// The refresh token of a session's present generation.
+    public func refreshToken(of session: Session, issuedAt now: NumericDate) -> String {
+        let proof = RefreshToken.proof(seed: session.seed, generation: session.generation, hash: hash)
+        var claims = JSONWriter()
+        claims.openObject()
+        claims.member("iss", settings.issuer)
+        claims.member("sub", session.user.description)
+        claims.member("sid", session.id.description)
+        claims.member("gen", session.generation)
+        claims.member("jti", String(decoding: proof, as: UTF8.self))
+        claims.member("iat", now)
+        claims.member("exp", session.expiresAt)
+        claims.closeObject()
+        return sign(claims, refreshKey, refreshHeader)
+    }
+
+    private func sign(_ claims: JSONWriter, _ key: any SigningKey, _ header: [UInt8]) -> String {
+        var token = header
+        token.append(UInt8(ascii: "."))
+        Base64URL.append(claims.bytes.span, to: &token)
+        let signature = key.sign(token.span)
+        token.append(UInt8(ascii: "."))
+        Base64URL.append(signature.span, to: &token)
+        return String(decoding: token, as: UTF8.self)
+    }
+
+    private static func header(_ key: any SigningKey, _ type: TokenType) -> [UInt8] {
+        var header = JSONWriter()
+        header.openObject()
+        header.member("alg", key.algorithm.rawValue)
+        header.member("kid", key.identifier)
+        header.member("typ", type.header.description)
+        header.closeObject()
+        var text: [UInt8] = []
+        Base64URL.append(header.bytes.span, to: &text)
+        return text
+    }
+
+    /// The names that no custom claim can take: those of RFC 7519 §4.1 and our own.
+    static let reservedClaims: Set<String> = [
+        "iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "role", "permissions", "username", "email",
+    ]
+
+    private static func writeCustomClaims(of user: User, to writer: inout JSONWriter) throws(UsherError) {
+        let text = Array(user.claims.utf8)
+        var reader = JSONReader(nesting: Limits.nesting)
+        do throws(JSONFault) {
+            try reader.read(text.span)
+        } catch {
+            throw UsherError(
+                .internal,
+                cause: "the claims of user \(user.id) in the store are no JSON: \(error.reason.rawValue) at \(error.offset)")
+        }
+        for member in reader.members {
+            guard let name = member.name.string(in: text.span), !reservedClaims.contains(name) else { continue }
+            writer.member(name, raw: text.span.extracting(member.value.range))
+        }
+    }
+}

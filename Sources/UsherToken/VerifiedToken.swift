@@ -1,0 +1,142 @@
+public import UsherJSON
+public import UsherModel
+
+/// A text that has the form of a JWS compact serialization (RFC 7515 §7.1): three parts, nothing more is known of it.
+public struct UnverifiedToken: Sendable {
+    private let header: Range<Int>
+    private let payload: Range<Int>
+    private let signature: Range<Int>
+
+    /// - Throws: `token_invalid`.
+    public init(parsing text: Span<UInt8>) throws(UsherError) {
+        var dots = (-1, -1)
+        for index in text.indices where text[index] == UInt8(ascii: ".") {
+            if dots.0 < 0 {
+                dots.0 = index
+            } else if dots.1 < 0 {
+                dots.1 = index
+            } else {
+                throw .tokenInvalid("A token has three parts.")
+            }
+        }
+        guard dots.0 > 0, dots.1 > dots.0 + 1, dots.1 + 1 < text.count else { throw .tokenInvalid("A token has three parts.") }
+        header = 0..<dots.0
+        payload = dots.0 + 1..<dots.1
+        signature = dots.1 + 1..<text.count
+    }
+
+    /// The only way to a verified token: the header fits the key and the kind, and the signature is the key's.
+    /// - Parameters:
+    ///   - text: what this was parsed from.
+    ///   - workspace: buffers to use; give them back with `Workspace.recycle`.
+    /// - Throws: `token_invalid`.
+    public func verified(
+        by key: any SigningKey, as type: TokenType, in text: Span<UInt8>, using workspace: inout TokenWorkspace
+    ) throws(UsherError) -> VerifiedToken {
+        try checkHeader(key, type, text, &workspace)
+        // The key decides how long a signature is; Base64URL makes sure that there is one text for it.
+        let length = key.algorithm.hashLength
+        guard signature.count == Base64URL.encodedLength(length),
+            Base64URL.decode(text, in: signature, into: &workspace.signature) == length,
+            key.isValid(workspace.signature.span.extracting(0..<length), of: text.extracting(0..<payload.upperBound))
+        else { throw .tokenInvalid("The token's signature is wrong.") }
+
+        var payload: [UInt8] = []
+        var claims = JSONReader(nesting: Limits.nesting)
+        swap(&payload, &workspace.payload)
+        swap(&claims, &workspace.claims)
+        guard let count = Base64URL.decode(text, in: self.payload, into: &payload) else {
+            throw .tokenInvalid("The token's payload is not base64url.")
+        }
+        do throws(JSONFault) {
+            try claims.read(payload.span.extracting(0..<count))
+        } catch {
+            throw .tokenInvalid("The token's payload is not JSON: \(error.reason.rawValue).")
+        }
+        return VerifiedToken(payload: payload, count: count, claims: claims)
+    }
+
+    private func checkHeader(
+        _ key: any SigningKey, _ type: TokenType, _ text: Span<UInt8>, _ workspace: inout TokenWorkspace
+    ) throws(UsherError) {
+        // What this daemon issues always has the same header. Of another one everything is looked at.
+        if workspace.isUsualHeader(text.extracting(header), type) { return }
+        guard let count = Base64URL.decode(text, in: header, into: &workspace.header) else {
+            throw .tokenInvalid("The token's header is not base64url.")
+        }
+        let json = workspace.header.span.extracting(0..<count)
+        var reader = JSONReader(nesting: Limits.nesting)
+        do throws(JSONFault) {
+            try reader.read(json)
+        } catch {
+            throw .tokenInvalid("The token's header is not JSON: \(error.reason.rawValue).")
+        }
+        // RFC 8725 §3.1: the algorithm is the key's, not the token's to choose.
+        guard reader.value("alg", in: json)?.string(in: json) == key.algorithm.rawValue else {
+            throw .tokenInvalid("The token's alg is not the key's.")
+        }
+        guard reader.anyValue("crit", in: json) == nil else { throw .tokenInvalid("The token has a crit header.") }
+        if let named = reader.anyValue("kid", in: json), named.string(in: json) != key.identifier {
+            throw .tokenInvalid("The token's kid is not known.")
+        }
+        guard let named = reader.value("typ", in: json), type.isNamed(by: named, in: json) else {
+            throw .tokenInvalid("The token's typ is not \(type.header).")
+        }
+    }
+}
+
+/// A token whose signature holds. Its payload is JSON as the wire's own reader takes it; what its claims say is not known yet.
+public struct VerifiedToken: ~Copyable {
+    fileprivate let bytes: [UInt8]
+    fileprivate let count: Int
+    /// Where the claims stand in the payload.
+    public let claims: JSONReader
+
+    fileprivate init(payload: [UInt8], count: Int, claims: JSONReader) {
+        bytes = payload
+        self.count = count
+        self.claims = claims
+    }
+
+    /// The payload's own bytes, for the duration of `body`.
+    public borrowing func withPayload<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
+        try body(bytes.span.extracting(0..<count))
+    }
+}
+
+/// Buffers that verification after verification uses, so that none of them allocates.
+public struct TokenWorkspace: Sendable {
+    fileprivate var header: [UInt8] = []
+    fileprivate var signature: [UInt8] = []
+    fileprivate var payload: [UInt8] = []
+    fileprivate var claims = JSONReader(nesting: Limits.nesting)
+    private let usualAccessHeader: [UInt8]
+    private let usualRefreshHeader: [UInt8]
+
+    /// - Parameters: the header, encoded, of the tokens that are issued here.
+    public init(accessHeader: [UInt8], refreshHeader: [UInt8]) {
+        usualAccessHeader = accessHeader
+        usualRefreshHeader = refreshHeader
+    }
+
+    /// Takes the buffers of a token back that is no longer looked at.
+    public mutating func recycle(_ token: consuming VerifiedToken) {
+        payload = token.bytes
+        claims = token.claims
+    }
+
+    fileprivate func isUsualHeader(_ header: Span<UInt8>, _ type: TokenType) -> Bool {
+        let usual =
+            switch type {
+            case .access: usualAccessHeader
+            case .refresh: usualRefreshHeader
+            }
+        guard header.count == usual.count else { return false }
+        for index in usual.indices where header[index] != usual[index] { return false }
+        return true
+    }
+}
+
+extension UsherError {
+    static func tokenInvalid(_ message: String) -> UsherError { UsherError(.tokenInvalid, message) }
+}
