@@ -42,9 +42,9 @@ let package = Package(
         module("UsherModel", ["CCleanse"]),
 
         // The spine, top to bottom.
-        module("UsherServer", ["UsherWire", "UsherOperations", "UsherModel", "UsherThreads", "CEpoll"]),
+        module("UsherServer", ["UsherWire", "UsherOperations", "UsherJSON", "UsherModel", "UsherThreads", "CEpoll"]),
         module("UsherWire", ["UsherOperations", "UsherJSON", "UsherModel"]),
-        module("UsherOperations", ["UsherToken", "UsherJSON", "UsherModel"]),
+        module("UsherOperations", ["UsherToken", "UsherJSON", "UsherModel", "UsherThreads"]),
         module("UsherToken", ["UsherJSON", "UsherModel"]),
         module("UsherJSON", []),
 

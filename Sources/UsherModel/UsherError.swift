@@ -154,3 +154,9 @@ extension UsherError.Code {
         }
     }
 }
+
+/// Why the daemon does not start: a sentence that says what is wrong, where, and, if it can be said, what to do.
+public struct StartFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,124 @@
+public import UsherModel
+public import UsherToken
+
+/// What operations work with: the keys, the revocations in memory, the settings, and the ports. Belongs to the reactor: nothing here is
+/// locked, and nothing here blocks.
+public final class AuthService {
+    public let tokens: TokenSettings
+    public let passwords: PasswordSettings
+    public let limits: Limits
+    public let store: any Store
+    public let workers: any PasswordWorkers
+    public let clock: any Clock
+    public let random: any RandomSource
+    public let log: any EventLog
+    let hash: any KeyedHash
+    let issuer: TokenIssuer
+    public private(set) var revocations = Revocations()
+
+    /// Revocations that could not be written and hold in memory alone, until `settle` gets them into the store.
+    private(set) var unsettled: Set<Revocation> = []
+    private var workspace: TokenWorkspace
+    private let defaultAudience: [UInt8]
+    /// What VERIFY names in HELP and PING.
+    public let version: String
+
+    public init(
+        tokens: TokenSettings, passwords: PasswordSettings, limits: Limits, issuer: TokenIssuer, store: any Store,
+        workers: any PasswordWorkers, clock: any Clock, random: any RandomSource, hash: any KeyedHash, log: any EventLog,
+        version: String
+    ) {
+        self.tokens = tokens
+        self.passwords = passwords
+        self.limits = limits
+        self.issuer = issuer
+        self.store = store
+        self.workers = workers
+        self.clock = clock
+        self.random = random
+        self.hash = hash
+        self.log = log
+        self.version = version
+        workspace = issuer.workspace()
+        defaultAudience = Array(tokens.audiences[0].utf8)
+    }
+
+    // MARK: Tokens
+
+    /// The whole verification of an access token, in the order in which faults are told.
+    /// - Parameter audience: nil for the default one.
+    /// - Throws: `token_invalid`, `token_expired`, `token_not_active`, `token_revoked`.
+    func verify(_ text: Span<UInt8>, audience: [UInt8]?) throws(UsherError) -> AccessToken {
+        let token = try authenticate(text)
+        let asked = audience ?? defaultAudience
+        try token.check(audience: asked.span)
+        try token.checkTime(now: clock.now(), tolerance: tokens.clockTolerance)
+        guard !token.isRevoked(by: revocations) else { throw UsherError(.tokenRevoked) }
+        return token
+    }
+
+    /// Whether an access token is one of ours, whoever it is for and whenever it was.
+    /// - Throws: `token_invalid`.
+    func authenticate(_ text: Span<UInt8>) throws(UsherError) -> AccessToken {
+        let token = try UnverifiedToken(parsing: text)
+            .verified(by: issuer.accessKey, as: .access, in: text, using: &workspace)
+        return try AccessToken(token, issuer: tokens.issuer)
+    }
+
+    /// - Throws: `token_invalid`.
+    func authenticateRefresh(_ text: Span<UInt8>) throws(UsherError) -> RefreshToken {
+        try RefreshToken(
+            UnverifiedToken(parsing: text).verified(by: issuer.refreshKey, as: .refresh, in: text, using: &workspace))
+    }
+
+    func recycle(_ token: consuming AccessToken) { token.recycle(to: &workspace) }
+
+    /// Whether the session is refused in memory already.
+    func isBlocked(_ session: SessionID) -> Bool { revocations.contains(.session, session.description) }
+
+    // MARK: Revocation: commit, then memory, then reply
+
+    /// From now on these do not verify. To be called after they are durable.
+    public func refuse(_ revoked: [Revocation]) { revocations.insert(revoked) }
+
+    /// Refuses at once what the store failed to take; `settle` tries again.
+    func refuseUnsettled(_ revocation: Revocation) {
+        revocations.insert(revocation)
+        unsettled.insert(revocation)
+    }
+
+    public var hasUnsettled: Bool { !unsettled.isEmpty }
+
+    /// Tries again to write what holds in memory alone.
+    public func settle() async {
+        for revocation in unsettled {
+            do throws(UsherError) {
+                try await persist(revocation)
+                unsettled.remove(revocation)
+            } catch {
+                // The store says in the journal that it fails; this is tried again.
+                return
+            }
+        }
+    }
+
+    private func persist(_ revocation: Revocation) async throws(UsherError) {
+        if revocation.kind == .session, let uuid = UUIDv7(parsing: revocation.id) {
+            let now = clock.now()
+            let isKnown = try await store.update(SessionID(uuid)) { stored, _ in
+                guard let stored else { return .keep(false) }
+                return stored.session.endedAt == nil ? .end(now, true) : .keep(true)
+            }
+            if isKnown { return }
+        }
+        _ = try await store.revoke(revocation)
+    }
+
+    /// Forgets revocations of tokens that have expired, here and in the store.
+    /// - Throws: what the store throws; memory is purged all the same.
+    public func purge() async throws(UsherError) {
+        let moment = clock.now() - tokens.clockTolerance
+        revocations.purge(before: moment)
+        while try await store.purge(before: moment, most: Limits.purge) {}
+    }
+}

@@ -1,0 +1,55 @@
+import UsherJSON
+import UsherModel
+
+/// REGISTER: a new account and its first session.
+struct Register: DeferredRequest {
+    static let operation = Operation(
+        name: "REGISTER",
+        summary: "Create an account and log it in.",
+        members: [
+            .init("username", "string: 1 to 64 ASCII letters, digits, '.', '_', '-'"),
+            .init("email", "string"),
+            .init("password", "string"),
+            .init("audience", "string, optional: one of the configured audiences"),
+            .init("client", "object, optional: {\"ip\",\"user_agent\"} of the end user"),
+        ],
+        example: #"{"op":"REGISTER","username":"ada","email":"ada@example.org","password":"correct horse"}"#,
+        event: .register,
+        run: .deferred { request, line, service throws(UsherError) in
+            try Register(reading: request, line, service)
+        })
+
+    private let username: Username
+    private let email: Email
+    private let password: SharedSecret
+    private let audience: String
+    private let client: Client
+
+    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+        let username = try request.requiredString("username", in: line)
+        let email = try request.requiredString("email", in: line)
+        password = try request.requiredSecret("password", in: line)
+        self.username = try Username(parsing: username)
+        self.email = try Email(parsing: email)
+        audience = try request.sessionAudience(in: line, of: service.tokens)
+        client = try request.client(in: line)
+        try service.passwords.check(password.bytes)
+    }
+
+    func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
+        attempt.client = client
+        // Asked first, so that a name that is taken costs no hash; the store has the last word.
+        if let taken = try await service.store.takenField(username: username, email: email) {
+            throw UsherError(.accountExists, "Another account has this \(taken).", detail: .field(taken))
+        }
+        let password = password
+        let hash = try await service.workers.run(for: attempt.caller) { hasher throws(UsherError) in
+            try hasher.hash(password.bytes)
+        }
+        let user = User(id: UserID(service.newID()), username: username, email: email, createdAt: service.clock.now())
+        let session = service.newSession(of: user.id, audience: audience, client: client)
+        try await service.store.create(Account(user: user, passwordHash: hash), session: session)
+        attempt.user = user
+        return try service.grant(session, to: user)
+    }
+}

@@ -1,0 +1,13 @@
+/// Every operation, a line each.
+public enum Registry {
+    public static let operations: [Operation] = [
+        Register.operation,
+        LoginRequest.operation,
+        Verify.operation,
+        Authorize.operation,
+        Refresh.operation,
+        Revoke.operation,
+        Ping.operation,
+        Help.operation,
+    ]
+}

@@ -1,0 +1,160 @@
+import UsherJSON
+import UsherModel
+import UsherToken
+
+/// REVOKE (RFC 7009): a token, a session (logout), or all sessions of a user (logout everywhere) stop at once. What is no token of ours,
+/// or could no longer be used, is no error.
+struct Revoke: DeferredRequest {
+    static let operation = Operation(
+        name: "REVOKE",
+        summary: "Revoke a token, end its session, or end all sessions of its user.",
+        members: [
+            .init("token", "string: an access or a refresh token"),
+            .init("scope", "string, optional: \"token\", \"session\" or \"user\"; by default the token, a refresh token's session"),
+        ],
+        example: #"{"op":"REVOKE","token":"eyJhbGciOi...","scope":"session"}"#,
+        event: .revoke,
+        run: .deferred { request, line, service throws(UsherError) in
+            try Revoke(reading: request, line, service)
+        })
+
+    private enum Scope: String {
+        case token, session, user
+    }
+
+    /// What is to be revoked, as the token tells it.
+    private enum Target: Sendable {
+        case nothing
+        case token(Revocation)
+        /// - Parameters:
+        ///   - isLive: whether the token shown was good until now.
+        ///   - proof: the refresh token whose `jti` is to be checked against the session's seed.
+        case session(Revocation, isLive: Bool, proof: RefreshToken?)
+        case user(UserID?, Revocation)
+    }
+
+    private let target: Target
+
+    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+        let text = Array(try request.requiredString("token", in: line).utf8)
+        let scope: Scope?
+        if let word = try request.string("scope", in: line) {
+            guard let known = Scope(rawValue: word) else {
+                throw .invalidField("scope", "The scope is \"token\", \"session\" or \"user\".")
+            }
+            scope = known
+        } else {
+            scope = nil
+        }
+        if let token = try? service.authenticate(text.span) {
+            target = Self.target(of: token, scope ?? .token, service)
+            service.recycle(token)
+        } else if let token = try? service.authenticateRefresh(text.span) {
+            guard scope == nil || scope == .session else {
+                throw .invalidField("scope", "A refresh token stands for its session: the scope can only be \"session\".")
+            }
+            target = .session(
+                Revocation(kind: .session, id: token.session.description, until: service.lastExpiry()), isLive: false, proof: token)
+        } else {
+            target = .nothing
+        }
+    }
+
+    private static func target(of token: borrowing AccessToken, _ scope: Scope, _ service: AuthService) -> Target {
+        let isLive =
+            !token.isExpired(now: service.clock.now(), tolerance: service.tokens.clockTolerance)
+            && !token.isRevoked(by: service.revocations)
+        // Of a session that the store does not know, only a bound can be told of how long its tokens may be good.
+        let session = Revocation(
+            kind: .session, id: token.sessionID(), until: max(token.until(), service.lastExpiry()))
+        switch scope {
+        case .token: return isLive ? .token(Revocation(kind: .token, id: token.id(), until: token.until())) : .nothing
+        case .session: return .session(session, isLive: isLive, proof: nil)
+        case .user: return isLive ? .user(UUIDv7(parsing: token.userID()).map(UserID.init), session) : .nothing
+        }
+    }
+
+    func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
+        switch target {
+        case .nothing: return Revoked(isRevoked: false)
+        case .token(let revocation):
+            try await service.orRefuse(revocation) { service throws(UsherError) in
+                _ = try await service.store.revoke(revocation)
+            }
+            service.refuse([revocation])
+            return Revoked(isRevoked: true)
+        case .session(let revocation, let isLive, let proof):
+            return Revoked(isRevoked: try await end(revocation, isLive: isLive, proof: proof, on: service, as: attempt))
+        case .user(let user, let session):
+            let ended = try await service.orRefuse(session) { service throws(UsherError) in
+                // A user that is none of ours has no sessions here but the one that the token names.
+                guard let user else {
+                    _ = try await service.store.revoke(session)
+                    return [] as [Revocation]
+                }
+                return try await service.store.endSessions(of: user, at: service.clock.now(), adding: [session])
+            }
+            service.refuse(ended + [session])
+            return Revoked(isRevoked: true)
+        }
+    }
+
+    private enum Found: Sendable {
+        case unknown
+        case forged
+        case ended(StoredSession, wasLive: Bool)
+    }
+
+    private func end(
+        _ revocation: Revocation, isLive: Bool, proof: RefreshToken?, on service: AuthService, as attempt: Attempt
+    ) async throws(UsherError) -> Bool {
+        let now = service.clock.now()
+        let hash = service.hash
+        let found = try await service.orRefuse(revocation) { service throws(UsherError) in
+            guard let uuid = UUIDv7(parsing: revocation.id) else { return Found.unknown }
+            return try await service.store.update(SessionID(uuid)) { stored, _ in
+                guard let stored else { return .keep(.unknown) }
+                if let proof, !proof.isGenuine(seed: stored.session.seed, hash: hash) { return .keep(.forged) }
+                guard stored.session.endedAt == nil else { return .keep(.ended(stored, wasLive: false)) }
+                return .end(now, .ended(stored, wasLive: isLive || stored.session.expiresAt > now))
+            }
+        }
+        switch found {
+        case .forged: return false
+        case .ended(let stored, let wasLive):
+            attempt.user = stored.account.user
+            service.refuse([stored.session.revocation])
+            return wasLive
+        case .unknown:
+            // A session of a token made elsewhere: there is no row to end, but tokens to refuse.
+            guard isLive else { return false }
+            try await service.orRefuse(revocation) { service throws(UsherError) in
+                _ = try await service.store.revoke(revocation)
+            }
+            service.refuse([revocation])
+            return true
+        }
+    }
+
+    private struct Revoked: Output {
+        let isRevoked: Bool
+        func write(to writer: inout JSONWriter) { writer.member("revoked", isRevoked) }
+    }
+}
+
+extension AuthService {
+    /// An upper bound of the `exp` of any token of a session that is issued elsewhere or was before the settings changed.
+    func lastExpiry() -> NumericDate { clock.now() + tokens.sessionMaxAge }
+
+    /// Runs `work`; if the store fails in it, refuses in memory at once what it was to make durable.
+    func orRefuse<R: Sendable>(
+        _ revocation: Revocation, _ work: (AuthService) async throws(UsherError) -> R
+    ) async throws(UsherError) -> R {
+        do throws(UsherError) {
+            return try await work(self)
+        } catch {
+            if error.code == .storeUnavailable { refuseUnsettled(revocation) }
+            throw error
+        }
+    }
+}

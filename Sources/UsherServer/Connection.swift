@@ -1,0 +1,75 @@
+import UsherModel
+import UsherOperations
+
+/// Which connection: descriptors are used again, serial numbers are not.
+struct ConnectionID: Hashable, Sendable {
+    let descriptor: Int32
+    let serial: UInt32
+
+    init(descriptor: Int32, serial: UInt32) {
+        self.descriptor = descriptor
+        self.serial = serial
+    }
+
+    /// As an epoll event carries it.
+    init(eventData: UInt64) {
+        descriptor = Int32(truncatingIfNeeded: eventData & 0xffff_ffff)
+        serial = UInt32(truncatingIfNeeded: eventData >> 32)
+    }
+
+    var eventData: UInt64 { UInt64(serial) << 32 | UInt64(UInt32(bitPattern: descriptor)) }
+}
+
+/// One client. What it may do next follows from these fields alone; the engine acts on it.
+final class Connection {
+    let id: ConnectionID
+    let caller: Caller
+
+    /// What was read and not yet carried out; nil while there is nothing.
+    var input: LineBuffer?
+    /// The rest of a line that is too long is being skipped.
+    var isSkipping = false
+    /// Nothing more will be read: the client has shut its side down, or the daemon drains.
+    var hasEnded = false
+    /// The last line, without an LF, was carried out.
+    var hasTakenRest = false
+    /// The input may hold whole lines that had to wait.
+    var hasBacklog = false
+    /// Waits in the engine's list for its next turn.
+    var isQueued = false
+
+    /// Requests whose reply is still to come.
+    var inFlight = 0
+    /// Among them one without an id: those after it wait.
+    var isOrderedBusy = false
+    /// Lines without an id that wait, oldest first.
+    var held: [HeldLine] = []
+    var heldBytes = 0
+
+    /// Replies that the socket did not take yet, from `sent` on.
+    var output: [UInt8] = []
+    var sent = 0
+    /// What epoll was told to watch for.
+    var interest: UInt32 = 0
+
+    init(id: ConnectionID, caller: Caller) {
+        self.id = id
+        self.caller = caller
+    }
+
+    var unsent: Int { output.count - sent }
+
+    /// Whether another of its requests may be taken up.
+    func mayProceed(_ limits: Limits) -> Bool {
+        inFlight + held.count < limits.inFlight && heldBytes <= limits.line && unsent <= Limits.unsentReplies
+    }
+
+    /// Whether it has been answered whole, and there will be no more.
+    var isDone: Bool { hasEnded && hasTakenRest && !hasBacklog && inFlight == 0 && held.isEmpty && unsent == 0 }
+}
+
+/// A line that waits for its turn.
+enum HeldLine {
+    case line(SharedSecret)
+    case tooLong
+}

@@ -1,0 +1,339 @@
+import CEpoll
+import Glibc
+import UsherJSON
+import UsherModel
+import UsherOperations
+import UsherWire
+
+/// The connections, and all that happens on them at once: reading, cutting into lines, answering, writing. It knows no tasks: a request that
+/// takes longer comes out as `started`, and its reply comes back by `complete`.
+struct Engine: ~Copyable {
+    private let epoll: Int32
+    private let service: AuthService
+    private let limits: Limits
+    private var dispatcher = Dispatcher()
+    /// Indexed by descriptor.
+    private var connections: [Connection?] = []
+    private var connectionsOfUID: [UInt32: Int] = [:]
+    private var nextSerial: UInt32 = 1
+    private(set) var connectionCount = 0
+
+    /// Where reading begins as long as a connection has nothing left over from before.
+    private let scratch = LineBuffer(capacity: Limits.bytesPerTurn)
+    /// Replies of the connection whose turn it is.
+    private var replies = JSONWriter()
+    /// Connections with lines that had to wait for their next turn.
+    private var backlog: [ConnectionID] = []
+    /// Requests to be carried out, for the reactor to take.
+    private(set) var started: [(ConnectionID, Caller, PendingRequest)] = []
+
+    init(epoll: Int32, service: AuthService) {
+        self.epoll = epoll
+        self.service = service
+        limits = service.limits
+    }
+
+    // MARK: Accepting
+
+    /// Takes up a connection that was accepted, or tells it that there are too many and closes it.
+    mutating func adopt(_ descriptor: Int32) {
+        var peer = usher_peer()
+        guard unsafe usher_peer_credentials(descriptor, &peer) == 0 else {
+            close(descriptor)
+            return
+        }
+        let caller = Caller(peer: Peer(uid: peer.uid, gid: peer.gid, pid: peer.pid))
+        let ofUID = connectionsOfUID[peer.uid, default: 0]
+        guard connectionCount < limits.connections, ofUID < limits.connectionsPerUID else {
+            turnAway(descriptor, caller)
+            return
+        }
+        let connection = Connection(id: ConnectionID(descriptor: descriptor, serial: nextSerial), caller: caller)
+        // Serial numbers wrap after four thousand million connections; 0 is the listeners'.
+        nextSerial = nextSerial == .max ? 1 : nextSerial + 1
+        let index = Int(descriptor)
+        if index >= connections.count { connections += Array(repeating: nil, count: index + 64 - connections.count) }
+        connections[index] = connection
+        connectionsOfUID[peer.uid] = ofUID + 1
+        connectionCount += 1
+        connection.interest = EPOLLIN.rawValue
+        if usher_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, connection.interest, connection.id.eventData) < 0 { drop(connection) }
+    }
+
+    private func turnAway(_ descriptor: Int32, _ caller: Caller) {
+        var reply = JSONWriter()
+        reply.writeFailure(UsherError(.busy, "There are too many connections; try again.", detail: .retryAfterMilliseconds(1000)))
+        _ = send(reply.bytes, from: 0, to: descriptor)
+        // A close with something unread would cost the client the reply.
+        shutdown(descriptor, Int32(SHUT_RD))
+        while case .bytes = scratch.receive(descriptor, most: Limits.bytesPerTurn) { scratch.clear() }
+        close(descriptor)
+        if service.log.threshold >= .notice {
+            service.log.record(Event(.limit, .notice, "a connection was turned away: there are too many", result: "busy", peer: caller.peer))
+        }
+    }
+
+    // MARK: Events
+
+    /// What epoll says of a connection.
+    mutating func event(_ data: UInt64, _ flags: UInt32) {
+        guard let connection = find(ConnectionID(eventData: data)) else { return }
+        if flags & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 {
+            // The client is gone. What it sent before is carried out, unless it has to wait: nobody waits for the reply.
+            connection.caller.leave()
+            if connection.hasEnded || connection.hasBacklog || !connection.mayProceed(limits) { return drop(connection) }
+        }
+        if flags & EPOLLOUT.rawValue != 0 { flush(connection) }
+        turn(connection, mayRead: flags & (EPOLLIN.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0)
+    }
+
+    /// Whether some connection has lines that wait for its turn and not for anything else.
+    var hasBacklog: Bool { !backlog.isEmpty }
+
+    /// Gives each connection of the backlog a turn.
+    mutating func takeTurns() {
+        let waiting = backlog
+        backlog.removeAll(keepingCapacity: true)
+        for id in waiting {
+            guard let connection = find(id) else { continue }
+            connection.isQueued = false
+            turn(connection, mayRead: false)
+        }
+    }
+
+    /// The reply to a request that was `started`.
+    mutating func complete(_ id: ConnectionID, _ reply: [UInt8], wasOrdered: Bool) {
+        guard let connection = find(id) else { return }
+        connection.inFlight -= 1
+        connection.output += reply
+        if wasOrdered {
+            connection.isOrderedBusy = false
+            runHeld(connection)
+        }
+        turn(connection, mayRead: false)
+    }
+
+    /// Hands out what is to be started.
+    mutating func takeStarted() -> [(ConnectionID, Caller, PendingRequest)] {
+        if started.isEmpty { return [] }
+        let taken = started
+        started.removeAll(keepingCapacity: true)
+        return taken
+    }
+
+    // MARK: Draining
+
+    /// Nothing more is taken in; what has reached the sockets is answered, then each connection is closed.
+    mutating func drain() {
+        for connection in connections {
+            guard let connection else { continue }
+            // What the client had sent stays readable, and its next write fails.
+            shutdown(connection.id.descriptor, Int32(SHUT_RD))
+            turn(connection, mayRead: true)
+        }
+    }
+
+    mutating func dropAll() {
+        for connection in connections {
+            if let connection { drop(connection) }
+        }
+    }
+
+    // MARK: A turn
+
+    /// One connection's turn: at most `linesPerTurn` lines and one read.
+    private mutating func turn(_ connection: Connection, mayRead: Bool) {
+        var lines = 0
+        let input = connection.input ?? scratch
+        if connection.hasBacklog { proceed(connection, input, &lines) }
+        if mayRead, !connection.hasEnded, !connection.hasBacklog, connection.mayProceed(limits) {
+            switch input.receive(connection.id.descriptor, most: Limits.bytesPerTurn) {
+            case .bytes: proceed(connection, input, &lines)
+            case .nothing: break
+            case .end: connection.hasEnded = true
+            case .failed:
+                if connection.input == nil { scratch.clear() }
+                return drop(connection)
+            }
+        }
+        if connection.hasEnded, !connection.hasBacklog, !connection.hasTakenRest {
+            takeRest(connection, input)
+        }
+        settle(connection, input)
+    }
+
+    /// Carries out whole lines until there are none, the turn is over, or the connection must wait.
+    private mutating func proceed(_ connection: Connection, _ input: LineBuffer, _ lines: inout Int) {
+        connection.hasBacklog = false
+        while !input.isEmpty {
+            guard lines < Limits.linesPerTurn, mayProceed(connection) else {
+                connection.hasBacklog = true
+                return
+            }
+            if connection.isSkipping {
+                guard input.skipLine() else { return }
+                connection.isSkipping = false
+                continue
+            }
+            switch input.next(limit: limits.line) {
+            case .incomplete: return
+            case .tooLong:
+                connection.isSkipping = true
+                refuseTooLong(connection)
+            case .line(let range):
+                if range.count > limits.line { refuseTooLong(connection) } else { answer(range, of: input, for: connection) }
+            }
+            lines += 1
+        }
+    }
+
+    private func mayProceed(_ connection: Connection) -> Bool {
+        connection.mayProceed(limits) && (connection.unsent == 0 || connection.unsent + replies.count <= Limits.unsentReplies)
+    }
+
+    /// At the end of input a last line without LF is answered like any other.
+    private mutating func takeRest(_ connection: Connection, _ input: LineBuffer) {
+        connection.hasTakenRest = true
+        let range = input.rest()
+        if !connection.isSkipping, !range.isEmpty { answer(range, of: input, for: connection) }
+    }
+
+    /// Sends what the turn wrote, keeps what it left over, and tells epoll what to watch for.
+    private mutating func settle(_ connection: Connection, _ input: LineBuffer) {
+        if replies.count > 0 {
+            if connection.unsent > 0 {
+                connection.output += replies.bytes
+            } else {
+                let sent = send(replies.bytes, from: 0, to: connection.id.descriptor)
+                if sent < replies.count { connection.output = Array(replies.bytes[max(sent, 0)...]) }
+            }
+            replies.removeAll(keepingCapacity: replies.count <= Limits.unsentReplies)
+        }
+        if connection.unsent > 0 { flush(connection) }
+
+        if input.isEmpty {
+            input.clear()
+            connection.input = nil
+        } else if connection.input == nil {
+            connection.input = scratch.split()
+        }
+
+        if connection.isDone { return drop(connection) }
+        if connection.hasBacklog, !connection.isQueued, connection.mayProceed(limits) {
+            connection.isQueued = true
+            backlog.append(connection.id)
+        }
+        watch(connection)
+    }
+
+    private func watch(_ connection: Connection) {
+        var interest: UInt32 = 0
+        if !connection.hasEnded, !connection.hasBacklog, connection.mayProceed(limits) { interest |= EPOLLIN.rawValue }
+        if connection.unsent > 0 { interest |= EPOLLOUT.rawValue }
+        guard interest != connection.interest else { return }
+        connection.interest = interest
+        _ = usher_epoll_control(epoll, EPOLL_CTL_MOD, connection.id.descriptor, interest, connection.id.eventData)
+    }
+
+    // MARK: Lines
+
+    private mutating func answer(_ range: Range<Int>, of input: LineBuffer, for connection: Connection) {
+        input.withBytes(range) { line in
+            guard let end = endOfText(in: line) else { return }
+            run(line.extracting(0..<end), for: connection)
+        }
+    }
+
+    /// Carries a line out, or keeps it if it must wait for those before it.
+    private mutating func run(_ line: Span<UInt8>, for connection: Connection) {
+        let mayRunInOrder = !connection.isOrderedBusy && connection.held.isEmpty
+        switch dispatcher.dispatch(
+            line, from: connection.caller, mayRunInOrder: mayRunInOrder, service: service, writer: &replies)
+        {
+        case .answered: break
+        case .deferred(let request):
+            connection.inFlight += 1
+            if request.isOrdered { connection.isOrderedBusy = true }
+            started.append((connection.id, connection.caller, request))
+        case .mustWait:
+            connection.held.append(.line(SharedSecret(SecretBytes(copying: line))))
+            connection.heldBytes += line.count
+        }
+    }
+
+    private mutating func refuseTooLong(_ connection: Connection) {
+        if connection.isOrderedBusy || !connection.held.isEmpty {
+            connection.held.append(.tooLong)
+        } else {
+            replies.writeFailure(UsherError(.lineTooLong, "A line holds at most \(limits.line) bytes."))
+        }
+    }
+
+    /// Carries out the lines that waited for the request that is answered now.
+    private mutating func runHeld(_ connection: Connection) {
+        while !connection.isOrderedBusy, !connection.held.isEmpty {
+            // Taken out first: a line may run in order when none waits before it.
+            let next = connection.held.removeFirst()
+            let later = connection.held
+            connection.held = []
+            switch next {
+            case .tooLong: refuseTooLong(connection)
+            case .line(let line):
+                line.bytes.withBytes { run($0, for: connection) }
+                connection.heldBytes -= line.bytes.count
+            }
+            connection.held = later
+        }
+    }
+
+    /// Where the line ends, a CR before its LF left out; nil if it is blank.
+    private func endOfText(in line: Span<UInt8>) -> Int? {
+        var end = line.count
+        if end > 0, line[end - 1] == 0x0d { end -= 1 }
+        var index = 0
+        while index < end, line[index] == 0x20 || line[index] == 0x09 || line[index] == 0x0d { index += 1 }
+        return index == end ? nil : end
+    }
+
+    // MARK: Writing
+
+    /// Sends what waits to be sent.
+    private func flush(_ connection: Connection) {
+        guard connection.unsent > 0 else { return }
+        connection.sent += max(send(connection.output, from: connection.sent, to: connection.id.descriptor), 0)
+        if connection.unsent == 0 {
+            connection.output = []
+            connection.sent = 0
+        } else if connection.sent > Limits.unsentReplies {
+            connection.output.removeFirst(connection.sent)
+            connection.sent = 0
+        }
+    }
+
+    /// - Returns: how many bytes the socket took; a client that is gone shows in epoll.
+    private func send(_ bytes: [UInt8], from start: Int, to descriptor: Int32) -> Int {
+        unsafe bytes.withUnsafeBytes { buffer in
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[start...])
+            return unsafe Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+        }
+    }
+
+    // MARK: Connections
+
+    private func find(_ id: ConnectionID) -> Connection? {
+        let index = Int(id.descriptor)
+        guard connections.indices.contains(index), let connection = connections[index], connection.id == id else { return nil }
+        return connection
+    }
+
+    private mutating func drop(_ connection: Connection) {
+        let id = connection.id
+        guard find(id) != nil else { return }
+        connection.caller.leave()
+        connections[Int(id.descriptor)] = nil
+        connectionCount -= 1
+        let uid = connection.caller.peer.uid
+        connectionsOfUID[uid] = connectionsOfUID[uid, default: 1] == 1 ? nil : connectionsOfUID[uid, default: 1] - 1
+        close(id.descriptor)
+    }
+}

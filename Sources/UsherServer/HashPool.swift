@@ -1,0 +1,108 @@
+public import UsherModel
+public import UsherOperations
+import UsherThreads
+
+/// Threads that hash passwords, at lower priority than the reactor, and the queue in front of them. Peers share the queue: each is served in
+/// turn, and when it is full, the one with the most waiting gives way.
+public final class HashPool: PasswordWorkers {
+    private let queue = Mailbox(Queue())
+    private let capacity: Int
+    private let clock: any Clock
+    private let hasher: any PasswordHasher
+
+    /// What waits, a list for each peer's uid.
+    private struct Queue: Sendable {
+        var jobs: [UInt32: [Job]] = [:]
+        /// The uids that have jobs, the next to be served first.
+        var turns: [UInt32] = []
+        var count = 0
+
+        mutating func append(_ job: Job) {
+            let uid = job.caller.peer.uid
+            if jobs[uid, default: []].isEmpty { turns.append(uid) }
+            jobs[uid, default: []].append(job)
+            count += 1
+        }
+
+        /// The oldest job of the peer whose turn it is.
+        mutating func next() -> Job? {
+            guard let uid = turns.first, let job = jobs[uid]?.removeFirst() else { return nil }
+            turns.removeFirst()
+            if jobs[uid]?.isEmpty == true { jobs[uid] = nil } else { turns.append(uid) }
+            count -= 1
+            return job
+        }
+
+        /// Takes back the newest job of the peer that has the most, if that is at least two more than `uid` has.
+        mutating func evict(for uid: UInt32) -> Job? {
+            guard let most = jobs.max(by: { $0.value.count < $1.value.count }),
+                most.value.count >= (jobs[uid]?.count ?? 0) + 2, let job = jobs[most.key]?.popLast()
+            else { return nil }
+            count -= 1
+            return job
+        }
+    }
+
+    private struct Job: Sendable {
+        let caller: Caller
+        let since: Int64
+        /// Does the work, or fails with the given error; then resumes who waits.
+        let finish: @Sendable (UsherError?) -> Void
+    }
+
+    public init(workers: Int, queue capacity: Int, hasher: any PasswordHasher, clock: any Clock) {
+        self.capacity = capacity
+        self.clock = clock
+        self.hasher = hasher
+        for number in 0..<workers {
+            _ = Thread(name: "usher-hash-\(number)", niceness: 10) { [self] in work() }
+        }
+    }
+
+    /// Passwords that wait for a worker.
+    public var waiting: Int { queue.withLock { $0.count } }
+
+    public func run<Result: Sendable>(
+        for caller: Caller, _ work: @escaping @Sendable (any PasswordHasher) throws(UsherError) -> Result
+    ) async throws(UsherError) -> Result {
+        let hasher = hasher
+        let outcome = Lock<Swift.Result<Result, UsherError>?>(nil)
+        unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            submit(
+                Job(caller: caller, since: clock.monotonicMilliseconds()) { failure in
+                    let result = Swift.Result<Result, UsherError> { () throws(UsherError) in
+                        if let failure { throw failure }
+                        return try work(hasher)
+                    }
+                    outcome.withLock { $0 = result }
+                    unsafe continuation.resume()
+                })
+        }
+        guard let result = outcome.withLock({ $0 }) else { throw UsherError(.internal, cause: "a hash came to no result") }
+        return try result.get()
+    }
+
+    private func submit(_ job: Job) {
+        let refused: Job? = queue.change { queue in
+            var evicted: Job?
+            if queue.count >= capacity {
+                evicted = queue.evict(for: job.caller.peer.uid)
+                if evicted == nil { return job }
+            }
+            queue.append(job)
+            return evicted
+        }
+        refused?.finish(.busy)
+    }
+
+    private func work() {
+        while true {
+            let job = queue.wait { $0.next() }
+            if job.caller.isGone || clock.monotonicMilliseconds() - job.since > Limits.hashWait {
+                job.finish(.busy)
+            } else {
+                job.finish(nil)
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Glibc
+public import UsherModel
+
+/// A listening socket: inherited, or made here at a path.
+public struct Listener: Sendable {
+    public let descriptor: Int32
+    /// Its `FileDescriptorName=`.
+    public let name: String
+    /// Set if this process made it: it takes it away again when it stops.
+    public let path: String?
+
+    public init(inherited descriptor: Int32, name: String) {
+        self.descriptor = descriptor
+        self.name = name
+        path = nil
+    }
+
+    /// Makes a socket at `path`, mode 0660. One that a dead daemon left is replaced.
+    /// - Throws: a sentence that says what stands in the way: a living daemon, another kind of file, a folder that cannot be written.
+    public init(path: String, name: String) throws(StartFailure) {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        let room = MemoryLayout.size(ofValue: address.sun_path)
+        guard !bytes.isEmpty, bytes.count < room, !bytes.contains(0) else {
+            throw StartFailure("The socket's path must have 1 to \(room - 1) bytes: \(path)")
+        }
+        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
+
+        try Self.removeStale(path, address)
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw StartFailure("socket: \(errorText(errno))") }
+        let mask = umask(0o117)
+        let bound = unsafe Self.withSocketAddress(&address) { unsafe bind(descriptor, $0, $1) }
+        let failure = errno
+        umask(mask)
+        guard bound == 0, listen(descriptor, SOMAXCONN) == 0 else {
+            close(descriptor)
+            throw StartFailure("The socket \(path) cannot be made: \(errorText(bound == 0 ? errno : failure)).")
+        }
+        self.descriptor = descriptor
+        self.name = name
+        self.path = path
+    }
+
+    /// Takes the file away. Only of a socket made here, before its descriptor is closed.
+    public func remove() {
+        if let path { unsafe unlink(path) }
+        close(descriptor)
+    }
+
+    private static func removeStale(_ path: String, _ address: sockaddr_un) throws(StartFailure) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            throw StartFailure("\(path) exists and is not a socket: take it away, or listen elsewhere.")
+        }
+        let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        guard probe >= 0 else { throw StartFailure("socket: \(errorText(errno))") }
+        defer { close(probe) }
+        var address = address
+        let answer = unsafe withSocketAddress(&address) { unsafe connect(probe, $0, $1) == 0 ? 0 : errno }
+        guard answer == ECONNREFUSED else {
+            throw StartFailure(
+                answer == 0 || answer == EAGAIN
+                    ? "Another process listens on \(path): stop it, or listen elsewhere."
+                    : "\(path) exists and cannot be asked whether it is in use: \(errorText(answer)).")
+        }
+        guard unsafe unlink(path) == 0 else {
+            throw StartFailure("The socket \(path) of a dead daemon cannot be removed: \(errorText(errno)).")
+        }
+    }
+
+    private static func withSocketAddress<R>(
+        _ address: inout sockaddr_un, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R
+    ) -> R {
+        unsafe withUnsafePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}
+
+/// The words of errno(3).
+func errorText(_ code: Int32) -> String { unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)" }

@@ -1,0 +1,191 @@
+import CEpoll
+import Glibc
+public import UsherModel
+public import UsherOperations
+import UsherWire
+
+/// The one thread that owns connections, keys and revocations. Requests that can be answered at once are; for the others a task runs here, and
+/// awaits the hash pool or the store.
+public actor Reactor {
+    nonisolated private let executor: EpollExecutor
+    nonisolated public var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+
+    private let epoll: Int32
+    private let signals: Int32
+    private let service: AuthService
+    private let hooks: Hooks
+    private var engine: Engine
+    private var acceptor: Acceptor
+
+    /// Requests whose tasks are under way, those of clients that are gone included.
+    private var running = 0
+    /// When draining is given up, in monotonic milliseconds; nil while the daemon serves.
+    private var drainDeadline: Int64?
+    private var nextUpkeep: Int64
+    private var isUpkeepRunning = false
+    private var hasFinished = false
+
+    /// Descriptors in events that are neither a connection's nor a listener's.
+    private static let wakeEvent: UInt64 = 1 << 63
+    private static let signalEvent: UInt64 = 1 << 62
+
+    /// What the supervisor of the daemon is told.
+    public struct Hooks: Sendable {
+        let ready: @Sendable () -> Void
+        let stopping: @Sendable (_ connections: Int) -> Void
+
+        public init(ready: @escaping @Sendable () -> Void, stopping: @escaping @Sendable (_ connections: Int) -> Void) {
+            self.ready = ready
+            self.stopping = stopping
+        }
+    }
+
+    /// - Parameter signals: from `TerminationSignals.block`, called before the first thread was started.
+    /// - Throws: when the kernel refuses a descriptor.
+    public init(
+        listeners: [Listener], signals: Int32, hooks: Hooks, service: sending AuthService
+    ) throws(StartFailure) {
+        let epoll = usher_epoll_create()
+        let wake = usher_eventfd()
+        guard epoll >= 0, wake >= 0 else { throw StartFailure("epoll: \(errorText(-min(epoll, wake)))") }
+        executor = EpollExecutor(wakeDescriptor: wake)
+        self.epoll = epoll
+        self.signals = signals
+        self.hooks = hooks
+        _ = usher_epoll_control(epoll, EPOLL_CTL_ADD, wake, EPOLLIN.rawValue | EPOLLET.rawValue, Self.wakeEvent)
+        _ = usher_epoll_control(epoll, EPOLL_CTL_ADD, signals, EPOLLIN.rawValue, Self.signalEvent)
+        acceptor = Acceptor(epoll: epoll, listeners: listeners, clock: service.clock, log: service.log)
+        nextUpkeep = service.clock.monotonicMilliseconds() + Limits.purgeInterval
+        engine = Engine(epoll: epoll, service: service)
+        self.service = service
+    }
+
+    /// Serves on the calling thread until a signal asks it to stop and all is answered.
+    nonisolated public func run() {
+        executor.adoptThread()
+        // The loop is a job of the executor: jobs that it starts run as its own.
+        assumeIsolated { reactor in _ = Task { reactor.loop() } }
+        while !assumeIsolated({ $0.hasFinished }) { executor.run(executor.take()) }
+    }
+
+    /// After the store has come back: what it knows to be revoked.
+    public func refuse(_ revocations: [Revocation]) { service.refuse(revocations) }
+
+    private func loop() {
+        let most: Int32 = 256
+        let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: Int(most))
+        defer { unsafe events.deallocate() }
+        hooks.ready()
+        while !hasFinished {
+            let jobs = executor.take()
+            executor.run(jobs)
+            let isIdle = jobs.isEmpty && !engine.hasBacklog
+            let count = unsafe usher_epoll_wait(epoll, events, most, isIdle ? timeout() : 0)
+            executor.woke()
+            let before = engine.connectionCount
+            for index in 0..<max(count, 0) {
+                let data = unsafe usher_event_data(events, index)
+                if data == Self.wakeEvent { continue }
+                if data == Self.signalEvent {
+                    handleSignals()
+                } else if acceptor.owns(data) {
+                    acceptor.accept(data) { engine.adopt($0) }
+                } else {
+                    unsafe engine.event(data, usher_event_flags(events, index))
+                }
+                startDeferred()
+            }
+            engine.takeTurns()
+            startDeferred()
+            acceptor.resume(somethingFreed: engine.connectionCount < before)
+            keepUp()
+        }
+    }
+
+    private func startDeferred() {
+        for (id, caller, request) in engine.takeStarted() {
+            running += 1
+            Task.immediate(executorPreference: executor) { await self.perform(id, caller, request) }
+        }
+    }
+
+    private func perform(_ id: ConnectionID, _ caller: Caller, _ request: PendingRequest) async {
+        let reply = await request.answer(from: caller, service: service)
+        running -= 1
+        if service.hasUnsettled, !isUpkeepRunning {
+            nextUpkeep = min(nextUpkeep, service.clock.monotonicMilliseconds() + Limits.endRetry)
+        }
+        engine.complete(id, reply, wasOrdered: request.isOrdered)
+        startDeferred()
+    }
+
+    // MARK: Time
+
+    /// Milliseconds until something is due, for epoll.
+    private func timeout() -> Int32 {
+        let due = [nextUpkeep, acceptor.wakeUp() ?? .max, drainDeadline ?? .max].reduce(Int64.max, min)
+        return Int32(clamping: max(due - service.clock.monotonicMilliseconds(), 0))
+    }
+
+    private func keepUp() {
+        let now = service.clock.monotonicMilliseconds()
+        if let drainDeadline, now >= drainDeadline || engine.connectionCount == 0 && running == 0 {
+            engine.dropAll()
+            hasFinished = true
+            return
+        }
+        guard now >= nextUpkeep, !isUpkeepRunning else { return }
+        isUpkeepRunning = true
+        nextUpkeep = .max
+        Task.immediate(executorPreference: executor) { await self.upkeep() }
+    }
+
+    /// Purges what has expired, and gets into the store what holds in memory alone.
+    private func upkeep() async {
+        await service.settle()
+        do throws(UsherError) {
+            try await service.purge()
+        } catch {
+            // The store says in the journal that it fails; the next time comes.
+        }
+        nextUpkeep =
+            service.clock.monotonicMilliseconds() + (service.hasUnsettled ? Limits.endRetry : Limits.purgeInterval)
+        isUpkeepRunning = false
+    }
+
+    // MARK: Stopping
+
+    private func handleSignals() {
+        while case let signal = usher_signal_next(signals), signal != 0 {
+            switch signal {
+            case SIGTERM, SIGINT: drain()
+            default:
+                service.log.record(Event(.notice, .notice, "SIGHUP changes nothing: settings are read at start; restart to apply them"))
+            }
+        }
+    }
+
+    /// Accepts no more, answers what has reached the sockets, closes each connection, and ends the loop, within `limits.drain`.
+    private func drain() {
+        guard drainDeadline == nil else {
+            // Asked twice: whoever asks does not want to wait.
+            drainDeadline = service.clock.monotonicMilliseconds()
+            return
+        }
+        drainDeadline = service.clock.monotonicMilliseconds() + service.limits.drain
+        acceptor.close { engine.adopt($0) }
+        hooks.stopping(engine.connectionCount)
+        engine.drain()
+    }
+}
+
+/// SIGTERM and SIGINT ask the daemon to stop; SIGHUP is taken note of.
+public enum TerminationSignals {
+    /// Blocks them for this and all later threads, and ignores SIGPIPE.
+    /// - Returns: a descriptor that reads them.
+    public static func block() throws(StartFailure) -> Int32 {
+        let descriptor = usher_signalfd()
+        guard descriptor >= 0 else { throw StartFailure("signalfd: \(errorText(-descriptor))") }
+        return descriptor
+    }
+}

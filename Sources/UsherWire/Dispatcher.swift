@@ -1,0 +1,122 @@
+public import UsherJSON
+import UsherModel
+public import UsherOperations
+
+/// From a line to a reply: reads the request, finds its operation, and carries it out, or hands out what is left to be done.
+public struct Dispatcher {
+    private var reader = JSONReader(nesting: Limits.nesting)
+    private let operations = Registry.operations
+    private let bare = BareWord()
+
+    public init() {}
+
+    public enum Verdict {
+        /// The reply is written.
+        case answered
+        /// The reply comes later.
+        case deferred(PendingRequest)
+        /// The line has no id and must wait for those before it: nothing was done or written; ask again with the same line.
+        case mustWait
+    }
+
+    /// - Parameters:
+    ///   - line: without its line end, and not blank.
+    ///   - mayRunInOrder: whether all earlier requests without id of this connection have been answered.
+    ///   - writer: where a reply goes, if there is one by now.
+    public mutating func dispatch(
+        _ line: Span<UInt8>, from caller: Caller, mayRunInOrder: Bool, service: AuthService, writer: inout JSONWriter
+    ) -> Verdict {
+        if let json = bare.json(of: line) {
+            return dispatch(json.span, from: caller, mayRunInOrder: mayRunInOrder, service: service, writer: &writer)
+        }
+        var id: RequestID?
+        var operation: Operation?
+        let start = writer.count
+        do throws(UsherError) {
+            try read(line)
+            id = try RequestID(of: reader, in: line)
+            if id == nil, !mayRunInOrder { return .mustWait }
+            let found = try self.operation(in: line)
+            operation = found
+            switch found.run {
+            case .immediate(let run):
+                writer.beginSuccess(id)
+                try run(reader, line, service, &writer)
+                writer.endReply()
+                service.note(nil, found, id, caller)
+                return .answered
+            case .deferred(let read):
+                return .deferred(PendingRequest(id: id, operation: found, request: try read(reader, line, service)))
+            }
+        } catch {
+            // What cannot be read has no id, and waits like all that has none.
+            if id == nil, !mayRunInOrder { return .mustWait }
+            writer.takeBack(to: start)
+            let error = service.referenced(error)
+            service.note(error, operation, id, caller)
+            writer.writeFailure(error, id)
+            return .answered
+        }
+    }
+
+    private mutating func read(_ line: Span<UInt8>) throws(UsherError) {
+        do throws(JSONFault) {
+            try reader.read(line)
+        } catch {
+            throw UsherError(.badRequest, "\(error.reason.rawValue), at byte \(error.offset).", detail: .offset(error.offset))
+        }
+    }
+
+    private func operation(in line: Span<UInt8>) throws(UsherError) -> Operation {
+        guard let value = reader.value("op", in: line) else { throw .missingField("op") }
+        guard let name = value.string(in: line) else {
+            throw UsherError(.badRequest, "The member \"op\" must be a string.", detail: .offset(value.range.lowerBound))
+        }
+        for operation in operations where operation.name.isSameInAnyCase(name) { return operation }
+        throw UsherError(.unknownOp)
+    }
+}
+
+/// A request that waits for the hash pool or the store.
+public struct PendingRequest: Sendable {
+    private let id: RequestID?
+    private let operation: Operation
+    private let request: any DeferredRequest
+
+    init(id: RequestID?, operation: Operation, request: any DeferredRequest) {
+        self.id = id
+        self.operation = operation
+        self.request = request
+    }
+
+    /// Whether later requests of its connection must wait for it.
+    public var isOrdered: Bool { id == nil }
+
+    /// Carries it out and returns the reply, a line.
+    public func answer(from caller: Caller, service: AuthService) async -> [UInt8] {
+        let attempt = Attempt(caller: caller)
+        var writer = JSONWriter()
+        do throws(UsherError) {
+            let output = try await request.perform(on: service, as: attempt)
+            writer.beginSuccess(id)
+            output.write(to: &writer)
+            writer.endReply()
+            service.note(nil, operation, id, attempt)
+        } catch {
+            let error = service.referenced(error)
+            service.note(error, operation, id, attempt)
+            writer.writeFailure(error, id)
+        }
+        return writer.bytes
+    }
+}
+
+extension String {
+    /// Whether both are the same but for the case of ASCII letters.
+    fileprivate func isSameInAnyCase(_ other: String) -> Bool {
+        utf8.count == other.utf8.count
+            && zip(utf8, other.utf8).allSatisfy { mine, theirs in
+                mine == theirs || mine | 0x20 == theirs | 0x20 && (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(mine | 0x20)
+            }
+    }
+}

@@ -1,0 +1,54 @@
+public import UsherJSON
+public import UsherModel
+
+// The envelope of replies: one line, `{"ok":true,…}` or `{"ok":false,"error":…,"message":…,"status":…,…}`, the id first if there is one.
+extension JSONWriter {
+    /// Opens a reply that grants; what it adds follows, then `endReply`.
+    mutating func beginSuccess(_ id: RequestID?) {
+        openObject()
+        member(id)
+        member("ok", true)
+    }
+
+    mutating func endReply() {
+        closeObject()
+        endLine()
+    }
+
+    /// A whole reply to a line that was not even a request.
+    public mutating func writeFailure(_ error: UsherError) { writeFailure(error, nil) }
+
+    /// A whole reply that does not.
+    mutating func writeFailure(_ error: UsherError, _ id: RequestID?) {
+        openObject()
+        member(id)
+        member("ok", false)
+        member("error", error.code.rawValue)
+        member("message", error.message)
+        member("status", Int64(error.code.status))
+        write(error.detail)
+        endReply()
+    }
+
+    private mutating func member(_ id: RequestID?) {
+        guard let id else { return }
+        name("id")
+        raw(id.json.span)
+    }
+
+    private mutating func write(_ detail: UsherError.Detail) {
+        switch detail {
+        case .none: break
+        case .field(let field): member("field", field)
+        case .offset(let offset): member("offset", Int64(offset))
+        case .expiredAt(let date): member("expired_at", date)
+        case .activeAt(let date): member("active_at", date)
+        case .roles(let roles): member("roles", roles)
+        case .permissions(let permissions): member("permissions", permissions)
+        case .reason(let reason): member("reason", reason)
+        case .retryAfter(let seconds): member("retry_after", Int64(seconds))
+        case .retryAfterMilliseconds(let milliseconds): member("retry_after_ms", Int64(milliseconds))
+        case .reference(let reference): member("reference", reference)
+        }
+    }
+}
