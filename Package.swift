@@ -35,11 +35,11 @@ let package = Package(
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "CEpoll"),
-        .target(name: "CCleanse", linkerSettings: [.linkedLibrary("crypto")]),
+        .target(name: "CPlatform", linkerSettings: [.linkedLibrary("crypto")]),
 
         // The ground: values, ports, and threads.
-        module("UsherThreads", []),
-        module("UsherModel", ["CCleanse"]),
+        module("UsherThreads", ["CPlatform"]),
+        module("UsherModel", ["CPlatform"]),
 
         // The spine, top to bottom.
         module("UsherServer", ["UsherWire", "UsherOperations", "UsherJSON", "UsherModel", "UsherThreads", "CEpoll"]),

@@ -1,4 +1,4 @@
-import CCleanse
+import CPlatform
 
 /// Bytes that must not outlive their use: a password, a signing secret, a session's seed. They live outside String and Array, are
 /// followed by a NUL for C, and are overwritten (`OPENSSL_cleanse`) when dropped.
@@ -71,4 +71,11 @@ public final class SharedSecret: Sendable, CustomStringConvertible, CustomReflec
 /// Overwrites memory in a way that the compiler cannot leave out.
 public func cleanse(_ memory: UnsafeMutableRawBufferPointer) {
     if let base = memory.baseAddress { unsafe OPENSSL_cleanse(base, memory.count) }
+}
+
+/// Keeps the process's memory out of core dumps and away from debuggers of the same user.
+/// - Throws: when the kernel refuses.
+public func forbidMemoryDumps() throws(StartFailure) {
+    let result = usher_forbid_dumps()
+    guard result == 0 else { throw StartFailure("The process's memory cannot be protected: error \(-result).") }
 }

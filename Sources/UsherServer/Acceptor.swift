@@ -10,7 +10,7 @@ struct Acceptor: ~Copyable {
     private let log: any EventLog
     /// When to look again; nil while it looks.
     private var pausedUntil: Int64?
-    private var isOpen = true
+    private var isOpen = false
 
     /// Listeners' events carry no serial number: that of a connection is never 0.
     init(epoll: Int32, listeners: [Listener], clock: any Clock, log: any EventLog) {
@@ -18,6 +18,11 @@ struct Acceptor: ~Copyable {
         self.listeners = listeners
         self.clock = clock
         self.log = log
+    }
+
+    /// From now on connections are accepted.
+    mutating func open() {
+        isOpen = true
         watch(EPOLL_CTL_ADD, EPOLLIN.rawValue)
     }
 

@@ -24,6 +24,7 @@ public actor Reactor {
     private var nextUpkeep: Int64
     private var isUpkeepRunning = false
     private var hasFinished = false
+    private var startFailure: StartFailure?
 
     /// Descriptors in events that are neither a connection's nor a listener's.
     private static let wakeEvent: UInt64 = 1 << 63
@@ -31,10 +32,12 @@ public actor Reactor {
 
     /// What the supervisor of the daemon is told.
     public struct Hooks: Sendable {
-        let ready: @Sendable () -> Void
+        let ready: @Sendable (_ revocations: Int) -> Void
         let stopping: @Sendable (_ connections: Int) -> Void
 
-        public init(ready: @escaping @Sendable () -> Void, stopping: @escaping @Sendable (_ connections: Int) -> Void) {
+        public init(
+            ready: @escaping @Sendable (_ revocations: Int) -> Void, stopping: @escaping @Sendable (_ connections: Int) -> Void
+        ) {
             self.ready = ready
             self.stopping = stopping
         }
@@ -61,21 +64,27 @@ public actor Reactor {
     }
 
     /// Serves on the calling thread until a signal asks it to stop and all is answered.
-    nonisolated public func run() {
+    /// - Throws: what kept it from serving at all.
+    nonisolated public func run() throws(StartFailure) {
         executor.adoptThread()
         // The loop is a job of the executor: jobs that it starts run as its own.
         assumeIsolated { reactor in _ = Task { reactor.loop() } }
         while !assumeIsolated({ $0.hasFinished }) { executor.run(executor.take()) }
+        if let failure = assumeIsolated({ $0.startFailure }) { throw failure }
     }
 
-    /// After the store has come back: what it knows to be revoked.
-    public func refuse(_ revocations: [Revocation]) { service.refuse(revocations) }
+    /// For the store, from any thread, after it has come back: what it holds revoked.
+    nonisolated public func refuse(_ revocations: [Revocation]) {
+        Task(executorPreference: executor) { await self.take(revocations) }
+    }
+
+    private func take(_ revocations: [Revocation]) { service.refuse(revocations) }
 
     private func loop() {
         let most: Int32 = 256
         let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: Int(most))
         defer { unsafe events.deallocate() }
-        hooks.ready()
+        Task.immediate(executorPreference: executor) { await self.start() }
         while !hasFinished {
             let jobs = executor.take()
             executor.run(jobs)
@@ -100,6 +109,21 @@ public actor Reactor {
             acceptor.resume(somethingFreed: engine.connectionCount < before)
             keepUp()
         }
+    }
+
+    /// Puts into memory what the store holds revoked, and only then accepts.
+    private func start() async {
+        do throws(UsherError) {
+            let revocations = try await service.store.revocations(since: service.clock.now() - service.tokens.clockTolerance)
+            service.refuse(revocations)
+        } catch {
+            startFailure = StartFailure("The revocations cannot be read: \(error.cause ?? error.message)")
+            hasFinished = true
+            return
+        }
+        guard drainDeadline == nil else { return }
+        acceptor.open()
+        hooks.ready(service.revocations.count)
     }
 
     private func startDeferred() {

@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 
 /// A thread of our own: for work that blocks, which Swift's cooperative pool must never be given.
@@ -25,7 +26,7 @@ public final class Thread: @unchecked Sendable {
             &raw, nil,
             { argument in
                 let start = unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
-                setThreadName(start.name)
+                unsafe usher_name_thread(start.name)
                 // On Linux the priority is the thread's: who 0 is the caller.
                 if start.niceness != 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, start.niceness) }
                 start.body()
@@ -36,11 +37,4 @@ public final class Thread: @unchecked Sendable {
 
     /// Blocks until the thread has ended. Once.
     public func join() { pthread_join(raw, nil) }
-}
-
-/// Names the calling thread. (pthread_setname_np is behind _GNU_SOURCE, which Swift's Glibc does not show.)
-private func setThreadName(_ name: String) {
-    guard let file = unsafe fopen("/proc/thread-self/comm", "w") else { return }
-    unsafe fputs(name, file)
-    unsafe fclose(file)
 }

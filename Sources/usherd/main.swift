@@ -1,1 +1,33 @@
-print("begun")
+import Glibc
+import UsherModel
+
+// What the shell sees: 0 after an orderly stop, 1 if the daemon cannot start, 2 for a command line that is no good.
+func fail(_ message: String, _ status: Int32) -> Never {
+    unsafe fputs("usherd: \(message.printable)\n", stderr)
+    exit(status)
+}
+
+do throws(Arguments.Misuse) {
+    let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()))
+    do throws(StartFailure) {
+        switch arguments.action {
+        case .help: print(Arguments.usage)
+        case .version: print("usherd \(Daemon.version)")
+        case .checkConfig:
+            let configuration = try Configuration(arguments, environment: environment)
+            print(SettingsFile.text(of: configuration), terminator: "")
+        case .serve: try Daemon.run(try Configuration(arguments, environment: environment))
+        }
+    } catch {
+        fail(error.description, 1)
+    }
+} catch {
+    fail("\(error.message)\n\(Arguments.usage)", 2)
+}
+
+/// A variable of the environment; an empty one counts as unset.
+func environment(_ name: String) -> String? {
+    guard let value = unsafe getenv(name) else { return nil }
+    let text = unsafe String(cString: value)
+    return text.isEmpty ? nil : text
+}

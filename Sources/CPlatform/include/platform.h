@@ -1,0 +1,16 @@
+#ifndef USHER_PLATFORM_H
+#define USHER_PLATFORM_H
+#include <stddef.h>
+
+/* The one function of libcrypto that the model needs: it overwrites memory and is never optimised away.
+   Declared here so that the model sees nothing else of OpenSSL. */
+void OPENSSL_cleanse(void *ptr, size_t len);
+
+/* prctl(2) takes variable arguments, which Swift cannot call. */
+
+/* No core dumps, and no other process of this user may read this one's memory. Returns -errno on failure. */
+int usher_forbid_dumps(void);
+/* Names the calling thread, as ps -L shows it; at most 15 bytes are kept. */
+void usher_name_thread(const char *name);
+
+#endif

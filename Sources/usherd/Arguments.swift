@@ -1,0 +1,55 @@
+import UsherModel
+
+/// The command line.
+struct Arguments {
+    var configFile: String?
+    var listen: String?
+    var state: String?
+    var action = Action.serve
+
+    enum Action {
+        case serve, checkConfig, version, help
+    }
+
+    static let usage = """
+        usage: usherd [--config FILE] [--listen PATH] [--state DIR]
+               usherd [--config FILE] --check-config
+
+          --config FILE    settings, in TOML; all are optional
+          --listen PATH    the Unix socket to make, unless systemd hands one over
+          --state DIR      where the users are kept; by default what systemd's StateDirectory= names
+          --check-config   print the settings that would be in force, secrets left out, and exit
+          --version        print the version and exit
+          --help           print this and exit
+
+        The signing secrets come from systemd's credentials jwt-secret and refresh-secret, else from the
+        environment (JWT_SECRET, REFRESH_TOKEN_SECRET), else from the state folder, where they are made once.
+        """
+
+    /// What is wrong with a command line, besides the usage.
+    struct Misuse: Error {
+        let message: String
+    }
+
+    init(_ words: [String]) throws(Misuse) {
+        var words = words[...]
+        while let word = words.popFirst() {
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            func value() throws(Misuse) -> String {
+                guard let value = parts.count == 2 ? parts[1] : words.popFirst(), !value.isEmpty else {
+                    throw Misuse(message: "\(parts[0]) needs a value")
+                }
+                return value
+            }
+            switch parts[0] {
+            case "--config": configFile = try value()
+            case "--listen": listen = try value()
+            case "--state": state = try value()
+            case "--check-config" where parts.count == 1: action = .checkConfig
+            case "--version" where parts.count == 1: action = .version
+            case "--help" where parts.count == 1, "-h" where parts.count == 1: action = .help
+            default: throw Misuse(message: "unknown argument: \(word)")
+            }
+        }
+    }
+}

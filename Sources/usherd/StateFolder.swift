@@ -1,0 +1,61 @@
+import Glibc
+import UsherModel
+
+/// The folder that holds what lasts: the database and, unless they come from elsewhere, the secrets. One daemon at a time owns it.
+struct StateFolder {
+    let path: String
+    /// Held locked (flock(2)) as long as the process lives: the kernel lets go of it however the process ends.
+    private let lock: Int32
+
+    var database: String { path + "/usher.db" }
+
+    /// Makes the folder if there is none (mode 0700), and locks it.
+    /// - Throws: who holds it, or what is wrong with it.
+    init(claiming path: String) throws(StartFailure) {
+        self.path = path
+        if unsafe mkdir(path, 0o700) != 0, errno != EEXIST {
+            throw StartFailure("The state folder \(path) cannot be made: \(systemError()).")
+        }
+        let file = path + "/lock"
+        lock = unsafe open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard lock >= 0 else {
+            throw StartFailure("The state folder \(path) cannot be used: \(file): \(systemError()).")
+        }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            let failure = errno == EWOULDBLOCK ? "Process \(Self.holder(lock)) uses the state folder \(path)." : "\(file): \(systemError())."
+            throw StartFailure(failure)
+        }
+        let holder = "\(getpid())\n"
+        guard ftruncate(lock, 0) == 0, unsafe pwrite(lock, holder, holder.utf8.count, 0) == holder.utf8.count else {
+            throw StartFailure("The state folder \(path) cannot be written: \(file): \(systemError()).")
+        }
+    }
+
+    /// What the one who has the lock wrote into it.
+    private static func holder(_ descriptor: Int32) -> String {
+        var text = [UInt8](repeating: 0, count: 20)
+        let count = unsafe pread(descriptor, &text, text.count, 0)
+        return String(decoding: text.prefix(max(count, 0)).prefix { (0x30...0x39).contains($0) }, as: UTF8.self)
+    }
+
+    /// Writes a new file that no crash leaves half-written: synced, then renamed, then the folder synced.
+    /// - Throws: what went wrong, and where.
+    func create(_ name: String, _ secret: borrowing SecretBytes) throws(StartFailure) {
+        let file = "\(path)/\(name)"
+        let draft = file + ".new"
+        unsafe unlink(draft)
+        let descriptor = unsafe open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw StartFailure("\(draft): \(systemError()).") }
+        let isWritten =
+            secret.withBytes { bytes in
+                unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) } == bytes.count
+            } && fsync(descriptor) == 0
+        let failure = systemError()
+        close(descriptor)
+        guard isWritten else { throw StartFailure("\(draft): \(failure).") }
+        guard unsafe rename(draft, file) == 0 else { throw StartFailure("\(file): \(systemError()).") }
+        let folder = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0, fsync(folder) == 0 else { throw StartFailure("\(path): \(systemError()).") }
+        close(folder)
+    }
+}
