@@ -11,8 +11,8 @@ public struct Limits: Sendable, Equatable {
     public var connectionsPerUID = 3_072
     /// Lines that one connection may have answered before the next one's turn.
     public static let linesPerTurn = 64
-    /// Bytes that are read of one connection in a turn: with 64 lines of 250 bytes, both bounds are met together.
-    public static let bytesPerTurn = 16_384
+    /// Bytes that are read of one connection in a turn: with 64 lines of 500 bytes, both bounds are met together.
+    public static let bytesPerTurn = 32_768
     /// Connections that are accepted before those that are open get their turn.
     public static let acceptsPerTurn = 64
     /// Bytes of replies that may wait for a client to read them before its requests are left unread.

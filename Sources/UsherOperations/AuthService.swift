@@ -14,7 +14,7 @@ public final class AuthService {
     public let log: any EventLog
     let hash: any KeyedHash
     let issuer: TokenIssuer
-    public private(set) var revocations = Revocations()
+    private(set) var revocations = Revocations()
 
     /// Revocations that could not be written and hold in memory alone, until `settle` gets them into the store.
     private(set) var unsettled: Set<Revocation> = []
@@ -86,6 +86,9 @@ public final class AuthService {
         revocations.insert(revocation)
         unsettled.insert(revocation)
     }
+
+    /// How many revocations are in force.
+    public var revocationCount: Int { revocations.count }
 
     public var hasUnsettled: Bool { !unsettled.isEmpty }
 

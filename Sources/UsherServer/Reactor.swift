@@ -123,7 +123,7 @@ public actor Reactor {
         }
         guard drainDeadline == nil else { return }
         acceptor.open()
-        hooks.ready(service.revocations.count)
+        hooks.ready(service.revocationCount)
     }
 
     private func startDeferred() {
