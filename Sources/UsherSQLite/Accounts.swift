@@ -1,0 +1,93 @@
+import UsherModel
+
+extension Transaction {
+    func account(_ name: LoginName) throws(StoreFault) -> Account? {
+        switch name {
+        case .username(let username):
+            try database.first(
+                """
+                SELECT id, username, email, password_hash, role, permissions, claims, email_verified, disabled, created_at,
+                    last_login_at FROM users WHERE username_folded = ?
+                """, [.text(username.folded)]
+            ) { row throws(StoreFault) in try row.account() }
+        case .email(let email):
+            try database.first(
+                """
+                SELECT id, username, email, password_hash, role, permissions, claims, email_verified, disabled, created_at,
+                    last_login_at FROM users WHERE email_folded = ?
+                """, [.text(email.folded)]
+            ) { row throws(StoreFault) in try row.account() }
+        }
+    }
+
+    func takenField(username: Username, email: Email) throws(StoreFault) -> String? {
+        let hasUsername = try database.first("SELECT 1 FROM users WHERE username_folded = ?", [.text(username.folded)]) {
+            (_) throws(StoreFault) in true
+        }
+        if hasUsername == true { return "username" }
+        let hasEmail = try database.first("SELECT 1 FROM users WHERE email_folded = ?", [.text(email.folded)]) {
+            (_) throws(StoreFault) in true
+        }
+        return hasEmail == true ? "email" : nil
+    }
+
+    func create(_ account: Account, session: Session) throws(StoreFault) {
+        let user = account.user
+        if let field = try takenField(username: user.username, email: user.email) {
+            throw .refused(UsherError(.accountExists, detail: .field(field)))
+        }
+        try database.run(
+            """
+            INSERT INTO users (id, username, username_folded, email, email_folded, password_hash, role, permissions, claims,
+                email_verified, disabled, created_at, last_login_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
+            [
+                .id(user.id.uuid), .text(user.username.text), .text(user.username.folded), .text(user.email.text),
+                .text(user.email.folded), .text(account.passwordHash.text), .text(user.role),
+                .text(PermissionList.write(user.permissions)), .text(user.claims), .flag(user.emailVerified),
+                .flag(account.isDisabled), .integer(user.createdAt), .optional(user.lastLoginAt),
+            ])
+        try insert(session)
+    }
+
+    func open(_ login: Login) throws(StoreFault) -> LoginOutcome {
+        let id = login.session.user
+        let account = try database.first(
+            """
+            SELECT id, username, email, password_hash, role, permissions, claims, email_verified, disabled, created_at,
+                last_login_at FROM users WHERE id = ?
+            """, [.id(id.uuid)]
+        ) { row throws(StoreFault) in try row.account() }
+        guard let account, account.passwordHash == login.verified else { return .stale }
+        guard !account.isDisabled else { return .disabled }
+        var user = account.user
+        user.lastLoginAt = login.session.createdAt
+        let hash = login.replacement ?? login.verified
+        try database.run(
+            "UPDATE users SET last_login_at = ?, password_hash = ? WHERE id = ?",
+            [.integer(login.session.createdAt), .text(hash.text), .id(id.uuid)])
+        try insert(login.session)
+        let ended = try endSessions(of: id, beyond: login.maxSessions, at: login.session.createdAt)
+        return .opened(user, ended: ended)
+    }
+}
+
+extension Row {
+    /// The columns of `users` without those that are folded, in the order of the table.
+    mutating func account() throws(StoreFault) -> Account {
+        let id = UserID(try id())
+        let username = Username(stored: text())
+        let email = Email(stored: text())
+        let hash = PasswordHash(text())
+        let role = text()
+        guard let permissions = PermissionList.read(text()) else { throw .unreadable("the permissions of user \(id)") }
+        let claims = text()
+        let isVerified = flag()
+        let isDisabled = flag()
+        let user = User(
+            id: id, username: username, email: email, role: role, permissions: permissions, claims: claims,
+            emailVerified: isVerified, createdAt: integer(), lastLoginAt: optionalInteger())
+        return Account(user: user, passwordHash: hash, isDisabled: isDisabled)
+    }
+}

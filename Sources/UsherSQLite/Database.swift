@@ -1,0 +1,144 @@
+import CSQLite
+import UsherModel
+
+/// One connection to SQLite, with its prepared statements. Belongs to one thread at a time.
+@safe final class Database {
+    private let raw: OpaquePointer
+    private var statements: [UnsafePointer<UInt8>: OpaquePointer] = unsafe [:]
+    /// Where the WAL hook leaves the number of frames.
+    private let frames: UnsafeMutablePointer<Int32>
+
+    /// Opens the file, and looks at nothing in it yet.
+    init(path: String, vfs: String?) throws(DatabaseError) {
+        // Debian's SQLite takes names that begin with "file:" for URIs.
+        let name = path.hasPrefix("file:") ? "./" + path : path
+        // The default VFS finds the file already created, with its mode; another VFS has to create it.
+        let creating = vfs == nil ? 0 : SQLITE_OPEN_CREATE
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | creating
+        var opened: OpaquePointer?
+        let code =
+            if let vfs { unsafe sqlite3_open_v2(name, &opened, flags, vfs) } else {
+                unsafe sqlite3_open_v2(name, &opened, flags, nil)
+            }
+        guard code == SQLITE_OK, let opened = unsafe opened else {
+            let error = unsafe DatabaseError(
+                code: code, message: String(cString: sqlite3_errstr(code)),
+                systemError: opened.map { unsafe sqlite3_system_errno($0) } ?? 0, statement: "opening")
+            unsafe sqlite3_close(opened)
+            throw error
+        }
+        unsafe raw = opened
+        unsafe frames = .allocate(capacity: 1)
+        unsafe frames.initialize(to: 0)
+        // Takes the place of SQLite's own automatic checkpoint, which would run between COMMIT and the replies.
+        unsafe sqlite3_wal_hook(
+            raw,
+            { context, _, _, count in
+                unsafe context?.assumingMemoryBound(to: Int32.self).pointee = count
+                return SQLITE_OK
+            }, frames)
+    }
+
+    /// Checkpoints, removes the WAL, and closes; what of that fails is made good by the next opening.
+    deinit {
+        for unsafe statement in unsafe statements.values { unsafe sqlite3_finalize(statement) }
+        unsafe sqlite3_close(raw)
+        unsafe frames.deallocate()
+    }
+
+    /// Rows that were changed since the connection was opened, those rolled back included.
+    var totalChanges: Int64 { unsafe sqlite3_total_changes64(raw) }
+
+    /// Rows that the last statement changed.
+    var changes: Int64 { unsafe sqlite3_changes64(raw) }
+
+    /// Whether the file could be opened for reading alone.
+    var isReadOnly: Bool { unsafe sqlite3_db_readonly(raw, "main") == 1 }
+
+    var isInTransaction: Bool { unsafe sqlite3_get_autocommit(raw) == 0 }
+
+    /// Frames that the WAL held after the last commit.
+    var walFrames: Int32 { unsafe frames.pointee }
+
+    enum Checkpoint {
+        /// Copies all of the WAL into the database, so that it is written from its beginning again.
+        case passive
+        /// The same, and cuts the WAL to nothing.
+        case truncate
+    }
+
+    func checkpoint(_ kind: Checkpoint) throws(StoreFault) {
+        let mode =
+            switch kind {
+            case .passive: SQLITE_CHECKPOINT_PASSIVE
+            case .truncate: SQLITE_CHECKPOINT_TRUNCATE
+            }
+        let code = unsafe sqlite3_wal_checkpoint_v2(raw, nil, mode, nil, nil)
+        guard code == SQLITE_OK else { throw .database(failure(code, "checkpoint")) }
+        unsafe frames.pointee = 0
+    }
+
+    /// Runs a statement that is worth keeping prepared; `read` sees each row of its result.
+    func each(_ sql: StaticString, _ values: [Value] = [], _ read: (inout Row) throws(StoreFault) -> Void) throws(StoreFault) {
+        let statement = unsafe try prepared(sql)
+        defer {
+            unsafe sqlite3_reset(statement)
+            unsafe sqlite3_clear_bindings(statement)
+        }
+        for (index, value) in values.enumerated() {
+            let code = unsafe value.bind(to: statement, at: Int32(index + 1))
+            guard code == SQLITE_OK else { throw .database(failure(code, "\(sql)")) }
+        }
+        while true {
+            let code = unsafe sqlite3_step(statement)
+            switch code {
+            case SQLITE_ROW:
+                var row = unsafe Row(statement)
+                try read(&row)
+            case SQLITE_DONE: return
+            default: throw .database(failure(code, "\(sql)"))
+            }
+        }
+    }
+
+    func run(_ sql: StaticString, _ values: [Value] = []) throws(StoreFault) {
+        try each(sql, values) { (_) throws(StoreFault) in }
+    }
+
+    /// The first row, or nil.
+    func first<Answer>(
+        _ sql: StaticString, _ values: [Value] = [], _ read: (inout Row) throws(StoreFault) -> Answer
+    ) throws(StoreFault) -> Answer? {
+        var answer: Answer?
+        try each(sql, values) { row throws(StoreFault) in
+            if answer == nil { answer = try read(&row) }
+        }
+        return answer
+    }
+
+    func all<Answer>(
+        _ sql: StaticString, _ values: [Value] = [], _ read: (inout Row) throws(StoreFault) -> Answer
+    ) throws(StoreFault) -> [Answer] {
+        var answers: [Answer] = []
+        try each(sql, values) { row throws(StoreFault) in answers.append(try read(&row)) }
+        return answers
+    }
+
+    private func prepared(_ sql: StaticString) throws(StoreFault) -> OpaquePointer {
+        if let statement = unsafe statements[sql.utf8Start] { return unsafe statement }
+        var statement: OpaquePointer?
+        let code = unsafe sql.utf8Start.withMemoryRebound(to: CChar.self, capacity: sql.utf8CodeUnitCount) { text in
+            unsafe sqlite3_prepare_v3(
+                raw, text, Int32(sql.utf8CodeUnitCount), UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        }
+        guard code == SQLITE_OK, let statement = unsafe statement else { throw .database(failure(code, "\(sql)")) }
+        unsafe statements[sql.utf8Start] = unsafe statement
+        return unsafe statement
+    }
+
+    private func failure(_ code: Int32, _ statement: String) -> DatabaseError {
+        unsafe DatabaseError(
+            code: code, message: String(cString: sqlite3_errmsg(raw)), systemError: sqlite3_system_errno(raw),
+            statement: statement)
+    }
+}

@@ -1,0 +1,39 @@
+import CSQLite
+import UsherModel
+
+/// What SQLite said when it failed.
+struct DatabaseError: Error, Equatable, CustomStringConvertible {
+    /// The extended result code.
+    let code: Int32
+    let message: String
+    /// errno(3) of the system call behind it, or 0.
+    let systemError: Int32
+    /// The statement, which holds no values.
+    let statement: String
+
+    /// The result code without its extension.
+    var primaryCode: Int32 { code & 0xff }
+
+    var description: String {
+        "\(message) (SQLite \(code)\(systemError == 0 ? "" : ", errno \(systemError)")) in: \(statement)"
+    }
+
+    /// Whether the fault lies in the values of one statement: the connection and the rest of the transaction are sound.
+    var concernsItsJobAlone: Bool {
+        primaryCode == SQLITE_CONSTRAINT || primaryCode == SQLITE_TOOBIG || primaryCode == SQLITE_MISMATCH
+            || primaryCode == SQLITE_RANGE
+    }
+}
+
+/// Why a job did not come to its end.
+enum StoreFault: Error {
+    /// The caller is told so; the rest of the batch goes on.
+    case refused(UsherError)
+    /// Nothing is known of the connection any more.
+    case database(DatabaseError)
+
+    /// A row that no version of this store has written.
+    static func unreadable(_ what: String) -> StoreFault {
+        .refused(UsherError(.internal, cause: "unreadable row: \(what)"))
+    }
+}

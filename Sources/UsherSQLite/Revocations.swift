@@ -1,0 +1,44 @@
+import UsherModel
+
+extension Transaction {
+    func revocations(since: NumericDate) throws(StoreFault) -> [Revocation] {
+        let sessions = try database.all(
+            "SELECT id, access_until FROM sessions WHERE ended_at IS NOT NULL AND access_until >= ?", [.integer(since)]
+        ) { row throws(StoreFault) in
+            Revocation(kind: .session, id: SessionID(try row.id()).description, until: row.integer())
+        }
+        let others = try database.all("SELECT kind, id, until FROM revocations WHERE until >= ?", [.integer(since)]) {
+            row throws(StoreFault) in
+            guard let kind = Revocation.Kind(rawValue: Int(row.integer())) else { throw .unreadable("a revocation's kind") }
+            return Revocation(kind: kind, id: row.text(), until: row.integer())
+        }
+        return sessions + others
+    }
+
+    func revoke(_ revocation: Revocation) throws(StoreFault) -> Bool {
+        let key: [Value] = [.integer(Int64(revocation.kind.rawValue)), .text(revocation.id)]
+        let until = try database.first("SELECT until FROM revocations WHERE kind = ? AND id = ?", key) {
+            row throws(StoreFault) in row.integer()
+        }
+        guard let until else {
+            try database.run(
+                "INSERT INTO revocations (kind, id, until) VALUES (?, ?, ?)", key + [.integer(revocation.until)])
+            return true
+        }
+        if revocation.until > until {
+            try database.run(
+                "UPDATE revocations SET until = ?3 WHERE kind = ?1 AND id = ?2", key + [.integer(revocation.until)])
+        }
+        return false
+    }
+
+    func purge(before: NumericDate, most: Int) throws(StoreFault) -> Bool {
+        let hasMoreSessions = try purgeSessions(before: before, most: most)
+        try database.run(
+            """
+            DELETE FROM revocations WHERE (kind, id) IN (
+                SELECT kind, id FROM revocations WHERE until < ? ORDER BY until LIMIT ?)
+            """, [.integer(before), .integer(Int64(most))])
+        return hasMoreSessions || database.changes == Int64(most)
+    }
+}

@@ -1,0 +1,130 @@
+public import UsherModel
+import UsherThreads
+
+/// The store in one SQLite file: WAL, `synchronous=FULL`, one connection on one thread that holds the file exclusively.
+public final class SQLiteStore: Store {
+    private let thread: StoreThread
+
+    /// Opens the database, creating it (mode 0600) where there is none.
+    ///
+    /// - Parameters:
+    ///   - path: the database file; its folder must exist.
+    ///   - queue: how many calls may wait before others are `busy` (`Limits.storeQueue`).
+    ///   - graceMilliseconds: how long the last refresh token but one is good for.
+    ///   - vfs: the name of a registered SQLite VFS; nil for the system's own files.
+    ///   - events: told of the first failure of a streak, and of its end.
+    ///   - recovered: called on the store's thread whenever the connection was opened anew after a failure, with all that the store
+    ///     holds revoked by then: a call that failed may have been carried out. To be added to what is in memory, which may know more;
+    ///     must return soon, and must not call the store.
+    /// - Throws: what is wrong, where, and what to do about it.
+    public convenience init(
+        path: String, clock: any Clock, queue: Int = Limits().storeQueue, graceMilliseconds: Int64, vfs: String? = nil,
+        events: any EventLog, recovered: @escaping @Sendable ([Revocation]) -> Void
+    ) throws(StoreOpenError) {
+        try self.init(
+            path: path, clock: clock, queue: queue, timing: StoreThread.ServiceTiming(grace: graceMilliseconds), vfs: vfs,
+            events: events, recovered: recovered)
+    }
+
+    init(
+        path: String, clock: any Clock, queue: Int, timing: StoreThread.ServiceTiming, vfs: String?, events: any EventLog,
+        recovered: @escaping @Sendable ([Revocation]) -> Void
+    ) throws(StoreOpenError) {
+        thread = try StoreThread(
+            opening: Opening(path: path, vfs: vfs), capacity: queue, clock: clock, timing: timing, events: events,
+            recovered: recovered)
+    }
+
+    deinit { close() }
+
+    /// Finishes what is queued, keeps the service time, checkpoints and closes. Blocks until that is done; later calls throw
+    /// `shutting_down`.
+    public func close() { thread.close() }
+
+    /// The number of calls that wait.
+    var waiting: Int { thread.waiting }
+
+    // MARK: Store
+
+    public func revocations(since: NumericDate) async throws(UsherError) -> [Revocation] {
+        try await perform { transaction throws(StoreFault) in try transaction.revocations(since: since) }
+    }
+
+    public func account(_ name: LoginName) async throws(UsherError) -> Account? {
+        try await perform { transaction throws(StoreFault) in try transaction.account(name) }
+    }
+
+    public func takenField(username: Username, email: Email) async throws(UsherError) -> String? {
+        try await perform { transaction throws(StoreFault) in try transaction.takenField(username: username, email: email) }
+    }
+
+    public func create(_ account: Account, session: Session) async throws(UsherError) {
+        try await perform { transaction throws(StoreFault) in try transaction.create(account, session: session) }
+    }
+
+    public func open(_ login: Login) async throws(UsherError) -> LoginOutcome {
+        try await perform { transaction throws(StoreFault) in try transaction.open(login) }
+    }
+
+    public func update<Answer: Sendable>(
+        _ session: SessionID,
+        _ decide: @escaping @Sendable (StoredSession?, ServiceTime) throws(UsherError) -> SessionStep<Answer>
+    ) async throws(UsherError) -> Answer {
+        try await perform { transaction throws(StoreFault) in try transaction.update(session, decide) }
+    }
+
+    public func endSessions(
+        of user: UserID, at now: NumericDate, adding others: [Revocation]
+    ) async throws(UsherError) -> [Revocation] {
+        try await perform { transaction throws(StoreFault) in try transaction.endSessions(of: user, at: now, adding: others) }
+    }
+
+    public func revoke(_ revocation: Revocation) async throws(UsherError) -> Bool {
+        try await perform { transaction throws(StoreFault) in try transaction.revoke(revocation) }
+    }
+
+    public func purge(before: NumericDate, most: Int) async throws(UsherError) -> Bool {
+        try await perform { transaction throws(StoreFault) in try transaction.purge(before: before, most: most) }
+    }
+
+    /// Has the store's thread do `work` in a transaction, and waits for its commit. The answer crosses in a lock; the continuation
+    /// carries nothing.
+    private func perform<Answer: Sendable>(
+        _ work: @escaping @Sendable (Transaction) throws(StoreFault) -> Answer
+    ) async throws(UsherError) -> Answer {
+        let outcome = Lock<Result<Answer, UsherError>>(.failure(UsherError(.internal, cause: "the store gave no answer")))
+        await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            thread.submit(
+                Job(
+                    run: { transaction throws(DatabaseError) in
+                        let result: Result<Answer, UsherError>
+                        do throws(StoreFault) {
+                            result = .success(try work(transaction))
+                        } catch {
+                            result = .failure(try error.refusal())
+                        }
+                        outcome.withLock { $0 = result }
+                        if case .success = result { return true }
+                        return false
+                    },
+                    finish: { failure in
+                        if let failure { outcome.withLock { $0 = .failure(failure) } }
+                        unsafe continuation.resume()
+                    }))
+        }
+        return try outcome.withLock { $0 }.get()
+    }
+}
+
+extension StoreFault {
+    /// What the caller is told while the batch goes on.
+    /// - Throws: a fault that the batch does not survive.
+    fileprivate func refusal() throws(DatabaseError) -> UsherError {
+        switch self {
+        case .refused(let error): return error
+        case .database(let error):
+            guard error.concernsItsJobAlone else { throw error }
+            return UsherError(.internal, cause: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,244 @@
+import UsherModel
+import UsherThreads
+
+/// The one thread that reads, writes and checkpoints: a bounded queue, batches that share a commit, and recovery.
+///
+/// No caller hears anything, reads and refusals included, before the COMMIT of its batch has succeeded: what was read may have been
+/// written earlier in the same batch.
+final class StoreThread: @unchecked Sendable {
+    // Sendable is sound: `database`, `serviceDue` and `isFailing` are touched by the initialiser before the thread begins, and by
+    // the thread alone from then on; everything else is constant, or behind a lock.
+
+    private struct Queue: Sendable {
+        var jobs: [Job] = []
+        var isClosing = false
+    }
+
+    private enum Work {
+        case batch([Job])
+        case end
+    }
+
+    private let mailbox = Mailbox(Queue())
+    private let capacity: Int
+    private let opening: Opening
+    private let clock: any Clock
+    private let events: any EventLog
+    private let recovered: @Sendable ([Revocation]) -> Void
+    private let timing: ServiceTiming
+    private let thread = Lock<Thread?>(nil)
+
+    /// Nil after a failure, until it could be opened again.
+    private var database: Database?
+    /// The service time at which it has to be kept, though nothing else is written: a grace window is over then.
+    private var serviceDue: Int64?
+    /// Whether a failure has been told, and no recovery yet.
+    private var isFailing = false
+
+    private let serviceAtStart: Int64
+    private let monotonicAtStart: Int64
+
+    /// What the store knows of grace windows, in milliseconds.
+    struct ServiceTiming: Sendable {
+        /// How long one lasts.
+        var grace: Int64
+        /// How much later the service time is kept.
+        var margin: Int64 = 1_000
+    }
+
+    /// - Parameter recovered: see `SQLiteStore`.
+    init(
+        opening: Opening, capacity: Int, clock: any Clock, timing: ServiceTiming, events: any EventLog,
+        recovered: @escaping @Sendable ([Revocation]) -> Void
+    ) throws(StoreOpenError) {
+        self.opening = opening
+        self.capacity = capacity
+        self.clock = clock
+        self.timing = timing
+        self.events = events
+        self.recovered = recovered
+        let opened = try opening.open()
+        do throws(StoreFault) {
+            serviceAtStart = try opened.storedServiceTime()
+        } catch {
+            throw StoreOpenError(
+                path: opening.path, problem: "its service time cannot be read: \(error)", advice: "Restore the file from a backup.")
+        }
+        monotonicAtStart = clock.monotonicMilliseconds()
+        database = opened
+        let begun = Thread(name: "usher-store") { self.loop() }
+        thread.withLock { $0 = begun }
+    }
+
+    // MARK: Called from anywhere
+
+    /// Queues a job, or finishes it at once with `busy` or `shutting_down`.
+    func submit(_ job: Job) {
+        let refusal: UsherError? = mailbox.change { queue in
+            if queue.isClosing { return UsherError(.shuttingDown) }
+            if queue.jobs.count >= capacity { return .busy }
+            queue.jobs.append(job)
+            return nil
+        }
+        if let refusal { job.finish(refusal) }
+    }
+
+    /// The number of jobs that wait.
+    var waiting: Int { mailbox.withLock { $0.jobs.count } }
+
+    /// Finishes what is queued, keeps the service time, and closes the database. Blocks until that is done.
+    func close() {
+        mailbox.change { $0.isClosing = true }
+        // Whoever comes second waits behind the lock until the first has joined.
+        thread.withLock { thread in
+            thread?.join()
+            thread = nil
+        }
+    }
+
+    // MARK: The thread
+
+    private func loop() {
+        while true {
+            let ready = { (queue: inout Queue) -> Work? in
+                if queue.jobs.isEmpty { return queue.isClosing ? .end : nil }
+                if queue.jobs.count <= Limits.storeBatch {
+                    defer { queue.jobs = [] }
+                    return .batch(queue.jobs)
+                }
+                defer { queue.jobs.removeFirst(Limits.storeBatch) }
+                return .batch(Array(queue.jobs.prefix(Limits.storeBatch)))
+            }
+            let work =
+                if let serviceDue {
+                    mailbox.wait(atMost: max(0, serviceDue - serviceTime.now), ready)
+                } else {
+                    mailbox.wait(ready)
+                }
+            switch work {
+            case .batch(let jobs): carryOut(jobs)
+            case nil: if isServiceDue { carryOut([]) }
+            case .end: return end()
+            }
+        }
+    }
+
+    private func end() {
+        guard database != nil else { return }
+        // What that would cost is only that grace windows begin anew.
+        serviceDue = .min
+        carryOut([])
+        database = nil
+    }
+
+    private var serviceTime: ServiceTime {
+        ServiceTime(atStart: serviceAtStart, now: serviceAtStart + clock.monotonicMilliseconds() - monotonicAtStart)
+    }
+
+    private var isServiceDue: Bool { serviceDue.map { $0 <= serviceTime.now } ?? false }
+
+    private func carryOut(_ jobs: [Job]) {
+        let failure: UsherError?
+        let hadConnection = database != nil
+        do throws(UsherError) {
+            let connection = try connection()
+            do throws(DatabaseError) { try commit(jobs, on: connection) } catch { throw .storeUnavailable(cause: "\(error)") }
+            failure = nil
+        } catch {
+            failure = error
+            tellFailure(error)
+        }
+        for job in jobs { job.finish(failure) }
+        if failure == nil {
+            checkpointIfDue()
+        } else {
+            // Closing also rolls back what is left of the transaction.
+            database = nil
+            if isServiceDue { serviceDue = serviceTime.now + timing.margin }
+            // The next batch finds a connection, or tries again.
+            if hadConnection, !jobs.isEmpty { _ = try? connection() }
+        }
+    }
+
+    /// Runs each job in a savepoint of its own, and commits them together.
+    private func commit(_ jobs: [Job], on database: Database) throws(DatabaseError) {
+        let time = serviceTime
+        let transaction = Transaction(database, time: time)
+        let changesBefore = database.totalChanges
+        try database.control("BEGIN")
+        for job in jobs {
+            try database.control("SAVEPOINT job")
+            if try !job.run(transaction) { try database.control("ROLLBACK TO job") }
+            try database.control("RELEASE job")
+        }
+        let isDue = serviceDue.map { $0 <= time.now } ?? false
+        let isWriting = isDue || database.totalChanges != changesBefore
+        if isWriting {
+            do throws(StoreFault) { try database.storeServiceTime(time.now) } catch {
+                switch error {
+                case .database(let error): throw error
+                case .refused: preconditionFailure("writing the service time refuses nothing")
+                }
+            }
+        }
+        try database.control("COMMIT")
+        if transaction.hasRotated {
+            serviceDue = time.now + timing.grace + timing.margin
+        } else if isDue {
+            serviceDue = nil
+        }
+        if isWriting { tellRecovery() }
+    }
+
+    /// The connection, opened anew if it failed; then memory is given what the store holds.
+    private func connection() throws(UsherError) -> Database {
+        if let database { return database }
+        let opened: Database
+        do throws(StoreOpenError) { opened = try opening.open() } catch { throw .storeUnavailable(cause: "\(error)") }
+        let revocations: [Revocation]
+        do throws(StoreFault) {
+            // All that were not purged: more than memory needs does no harm.
+            revocations = try Transaction(opened, time: serviceTime).revocations(since: .min)
+        } catch {
+            throw .storeUnavailable(cause: "\(error)")
+        }
+        recovered(revocations)
+        database = opened
+        return opened
+    }
+
+    /// Off the callers' way: their replies are sent before.
+    private func checkpointIfDue() {
+        guard let database, database.walFrames >= 1_000 else { return }
+        do throws(StoreFault) { try database.checkpoint(.passive) } catch {
+            tellFailure(.storeUnavailable(cause: "\(error)"))
+            self.database = nil
+        }
+    }
+
+    // MARK: What the operator hears: the first failure of a streak, and that a write succeeds again
+
+    private func tellFailure(_ error: UsherError) {
+        guard !isFailing else { return }
+        isFailing = true
+        events.record(Event(.failure, .error, "The store fails: \(error.cause ?? error.message)", result: error.code.rawValue))
+    }
+
+    private func tellRecovery() {
+        guard isFailing else { return }
+        isFailing = false
+        events.record(Event(.storeRecovered, .notice, "The store works again."))
+    }
+}
+
+extension Database {
+    /// Runs a statement that no value goes into.
+    fileprivate func control(_ sql: StaticString) throws(DatabaseError) {
+        do throws(StoreFault) { try run(sql) } catch {
+            switch error {
+            case .database(let error): throw error
+            case .refused: preconditionFailure("a statement without rows refuses nothing")
+            }
+        }
+    }
+}

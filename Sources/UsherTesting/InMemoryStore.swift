@@ -1,0 +1,218 @@
+public import UsherModel
+import UsherThreads
+
+/// The store's contract without a disk: what it holds is gone with it.
+public final class InMemoryStore: Store {
+    fileprivate struct State: Sendable {
+        var accounts: [UserID: Account] = [:]
+        var usernames: [String: UserID] = [:]
+        var emails: [String: UserID] = [:]
+        var sessions: [SessionID: Entry] = [:]
+        var revocations: [Key: NumericDate] = [:]
+        /// Counts sessions, so that those of one moment have an order.
+        var serial: Int64 = 0
+        /// Thrown by every call.
+        var failure: UsherError?
+        /// Calls carried out, refused ones included.
+        var calls = 0
+    }
+
+    fileprivate struct Entry: Sendable {
+        var session: Session
+        let serial: Int64
+
+        var isEnded: Bool { session.endedAt != nil }
+        var revocation: Revocation {
+            Revocation(kind: .session, id: session.id.description, until: session.accessUntil)
+        }
+    }
+
+    fileprivate struct Key: Hashable {
+        let kind: Revocation.Kind
+        let id: String
+    }
+
+    private let state: Lock<State>
+    private let clock: any Clock
+    private let serviceAtStart: Int64
+    private let monotonicAtStart: Int64
+
+    public convenience init(clock: any Clock) { self.init(State(), clock: clock, serviceAtStart: 0) }
+
+    private init(_ state: State, clock: any Clock, serviceAtStart: Int64) {
+        self.state = Lock(state)
+        self.clock = clock
+        self.serviceAtStart = serviceAtStart
+        monotonicAtStart = clock.monotonicMilliseconds()
+    }
+
+    /// A store with the same content, as a new process would have it.
+    public func restarted() -> InMemoryStore {
+        InMemoryStore(state.withLock { $0 }, clock: clock, serviceAtStart: serviceTime.now)
+    }
+
+    /// Lets every call fail from now on; nil lets them work again.
+    public func fail(with error: UsherError?) { state.withLock { $0.failure = error } }
+
+    /// The number of calls so far.
+    public var calls: Int { state.withLock { $0.calls } }
+
+    /// Changes an account behind the operations' back, as an administrator would.
+    public func edit(_ user: UserID, _ change: (inout Account) -> Void) {
+        state.withLock { state in
+            guard var account = state.accounts[user] else { return }
+            change(&account)
+            state.accounts[user] = account
+        }
+    }
+
+    /// The session as it is stored.
+    public func session(_ id: SessionID) -> Session? { state.withLock { $0.sessions[id]?.session } }
+
+    private var serviceTime: ServiceTime {
+        ServiceTime(atStart: serviceAtStart, now: serviceAtStart + clock.monotonicMilliseconds() - monotonicAtStart)
+    }
+
+    private func perform<Answer>(_ body: (inout State) throws(UsherError) -> Answer) throws(UsherError) -> Answer {
+        try state.withLock { state throws(UsherError) in
+            state.calls += 1
+            if let failure = state.failure { throw failure }
+            return try body(&state)
+        }
+    }
+
+    // MARK: Store
+
+    public func revocations(since: NumericDate) async throws(UsherError) -> [Revocation] {
+        try perform { state throws(UsherError) in
+            let sessions = state.sessions.values.filter(\.isEnded).map(\.revocation)
+            let others = state.revocations.map { Revocation(kind: $0.key.kind, id: $0.key.id, until: $0.value) }
+            return (sessions + others).filter { $0.until >= since }
+        }
+    }
+
+    public func account(_ name: LoginName) async throws(UsherError) -> Account? {
+        try perform { state throws(UsherError) in
+            let id =
+                switch name {
+                case .username(let username): state.usernames[username.folded]
+                case .email(let email): state.emails[email.folded]
+                }
+            return id.flatMap { state.accounts[$0] }
+        }
+    }
+
+    public func takenField(username: Username, email: Email) async throws(UsherError) -> String? {
+        try perform { state throws(UsherError) in state.takenField(username: username, email: email) }
+    }
+
+    public func create(_ account: Account, session: Session) async throws(UsherError) {
+        let time = serviceTime
+        try perform { state throws(UsherError) in
+            let user = account.user
+            if let field = state.takenField(username: user.username, email: user.email) {
+                throw UsherError(.accountExists, detail: .field(field))
+            }
+            state.accounts[user.id] = account
+            state.usernames[user.username.folded] = user.id
+            state.emails[user.email.folded] = user.id
+            state.insert(session, time)
+        }
+    }
+
+    public func open(_ login: Login) async throws(UsherError) -> LoginOutcome {
+        let time = serviceTime
+        return try perform { state throws(UsherError) in
+            let session = login.session
+            guard var account = state.accounts[session.user], account.passwordHash == login.verified else { return .stale }
+            guard !account.isDisabled else { return .disabled }
+            account.user.lastLoginAt = session.createdAt
+            account.passwordHash = login.replacement ?? login.verified
+            state.accounts[session.user] = account
+            state.insert(session, time)
+            let live = state.sessions.values
+                .filter { $0.session.user == session.user && !$0.isEnded && $0.session.expiresAt > session.createdAt }
+                .sorted { ($0.session.rotatedService, $0.serial) > ($1.session.rotatedService, $1.serial) }
+            let ended = live.dropFirst(login.maxSessions)
+            for entry in ended { state.sessions[entry.session.id]?.session.endedAt = session.createdAt }
+            return .opened(account.user, ended: ended.map(\.revocation))
+        }
+    }
+
+    public func update<Answer: Sendable>(
+        _ id: SessionID,
+        _ decide: @escaping @Sendable (StoredSession?, ServiceTime) throws(UsherError) -> SessionStep<Answer>
+    ) async throws(UsherError) -> Answer {
+        let time = serviceTime
+        return try perform { state throws(UsherError) in
+            let stored = state.sessions[id].flatMap { entry in
+                state.accounts[entry.session.user].map { StoredSession(session: entry.session, account: $0) }
+            }
+            switch try decide(stored, time) {
+            case .keep(let answer): return answer
+            case .rotate(let session, let answer):
+                guard var entry = state.sessions[id] else {
+                    throw UsherError(.internal, cause: "a session that is not in the store was to be rotated")
+                }
+                entry.session.generation = session.generation
+                entry.session.rotatedAt = session.rotatedAt
+                entry.session.rotatedService = time.now
+                entry.session.expiresAt = session.expiresAt
+                entry.session.accessUntil = session.accessUntil
+                entry.session.client = session.client
+                state.sessions[id] = entry
+                return answer
+            case .end(let moment, let answer):
+                if state.sessions[id]?.isEnded == false { state.sessions[id]?.session.endedAt = moment }
+                return answer
+            }
+        }
+    }
+
+    public func endSessions(
+        of user: UserID, at now: NumericDate, adding others: [Revocation]
+    ) async throws(UsherError) -> [Revocation] {
+        try perform { state throws(UsherError) in
+            for other in others { _ = state.revoke(other) }
+            let live = state.sessions.values.filter { $0.session.user == user && !$0.isEnded }
+            for entry in live { state.sessions[entry.session.id]?.session.endedAt = now }
+            return live.map(\.revocation)
+        }
+    }
+
+    public func revoke(_ revocation: Revocation) async throws(UsherError) -> Bool {
+        try perform { state throws(UsherError) in state.revoke(revocation) }
+    }
+
+    public func purge(before: NumericDate, most: Int) async throws(UsherError) -> Bool {
+        try perform { state throws(UsherError) in
+            let sessions = state.sessions.values.filter {
+                max($0.session.endedAt ?? $0.session.expiresAt, $0.session.accessUntil) < before
+            }
+            for entry in sessions.prefix(most) { state.sessions[entry.session.id] = nil }
+            let revocations = state.revocations.filter { $0.value < before }.keys
+            for key in revocations.prefix(most) { state.revocations[key] = nil }
+            return sessions.count > most || revocations.count > most
+        }
+    }
+}
+
+extension InMemoryStore.State {
+    fileprivate func takenField(username: Username, email: Email) -> String? {
+        if usernames[username.folded] != nil { return "username" }
+        return emails[email.folded] == nil ? nil : "email"
+    }
+
+    fileprivate mutating func insert(_ session: Session, _ time: ServiceTime) {
+        var session = session
+        session.rotatedService = time.now
+        serial += 1
+        sessions[session.id] = InMemoryStore.Entry(session: session, serial: serial)
+    }
+
+    fileprivate mutating func revoke(_ revocation: Revocation) -> Bool {
+        let key = InMemoryStore.Key(kind: revocation.kind, id: revocation.id)
+        defer { revocations[key] = max(revocations[key] ?? .min, revocation.until) }
+        return revocations[key] == nil
+    }
+}
