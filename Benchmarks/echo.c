@@ -19,7 +19,7 @@
 enum {
     EVENTS = 256,
     LINE = 64 * 1024,
-    /* Of one connection in a turn. With 16 KiB, a batch of 32 requests of 530 bytes takes two turns and costs half as much again. */
+    /* Of one connection in a turn: with 16 KiB, 32 requests of 530 bytes take two turns and cost half as much again. */
     READ = 64 * 1024,
     BUFFER = LINE + READ,
 };
