@@ -63,5 +63,8 @@ let package = Package(
             swiftSettings: settings),
 
         module("UsherTesting", ["UsherModel", "UsherThreads"]),
+
+        tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
+        tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads"]),
     ]
 )

@@ -1,0 +1,40 @@
+/// The hash schemes of crypt(5) that stored hashes may be of. An allow-list, asked before libcrypt is: crypt_r(3) takes what it does
+/// not recognise for DES, which hashes 8 characters with a salt of 12 bits.
+enum StoredScheme: CaseIterable {
+    case bcrypt, yescrypt, scrypt, sha256, sha512
+
+    private var prefixes: [String] {
+        switch self {
+        case .bcrypt: ["$2a$", "$2b$", "$2y$"]
+        case .yescrypt: ["$y$"]
+        case .scrypt: ["$7$"]
+        case .sha256: ["$5$"]
+        case .sha512: ["$6$"]
+        }
+    }
+
+    /// Nil for a hash of any other scheme.
+    init?(of hash: String) {
+        guard let scheme = Self.allCases.first(where: { $0.prefixes.contains { hash.utf8.starts(with: $0.utf8) } }) else {
+            return nil
+        }
+        self = scheme
+    }
+
+    /// The characters of the hash proper; the setting is all that stands before.
+    var digestLength: Int {
+        switch self {
+        case .bcrypt: 31
+        case .yescrypt, .scrypt, .sha256: 43
+        case .sha512: 86
+        }
+    }
+
+    /// The most bytes of a password that count.
+    var maxLength: Int {
+        switch self {
+        case .bcrypt: 72
+        case .yescrypt, .scrypt, .sha256, .sha512: Phrase.maxLength
+        }
+    }
+}
