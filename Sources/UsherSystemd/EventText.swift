@@ -1,0 +1,34 @@
+import UsherModel
+
+extension Event {
+    /// The event in one line of printable ASCII: `message op=… result=… user=… peer=uid:pid ip=… request=…`, what is absent left
+    /// out. No value can look like another field, or end the line.
+    var text: String {
+        var text = Escape.quotedIfNeeded(message, blanks: true)
+        func add(_ name: String, _ value: String?) {
+            guard let value else { return }
+            text += " \(name)=\(Escape.quotedIfNeeded(value, blanks: false))"
+        }
+        add("op", op)
+        add("result", result)
+        add("user", user)
+        add("peer", peer.map { "\($0.uid):\($0.pid)" })
+        add("ip", clientAddress?.description)
+        add("request", request)
+        return text
+    }
+}
+
+extension Event.Priority {
+    /// The name that syslog(3) has for it.
+    var name: String {
+        switch self {
+        case .critical: "crit"
+        case .error: "err"
+        case .warning: "warning"
+        case .notice: "notice"
+        case .info: "info"
+        case .debug: "debug"
+        }
+    }
+}

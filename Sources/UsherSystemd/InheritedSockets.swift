@@ -1,0 +1,72 @@
+import CSystemd
+import Glibc
+public import UsherModel
+
+/// A listening socket that the daemon was started with.
+public struct InheritedSocket: Sendable, Equatable {
+    /// What it is for: the `FileDescriptorName=` of its socket unit.
+    public enum Name: String, Sendable, CaseIterable {
+        case app
+        case admin
+    }
+
+    public let name: Name
+    public let descriptor: Int32
+}
+
+/// The sockets of socket activation (sd_listen_fds(3)).
+public enum InheritedSockets {
+    /// Takes over the sockets that the daemon was started with, none where it was not started so. Sets them non-blocking (they are
+    /// close-on-exec already), and clears LISTEN_FDS and its like, so that no child takes them for its own: call it once, before
+    /// there are other threads.
+    /// - Throws: `internal`, with a cause that names the socket, for one that is not a listening Unix stream socket, and for names
+    ///   that say not which is which.
+    public static func take() throws(UsherError) -> [InheritedSocket] {
+        var raw: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+        let count = unsafe sd_listen_fds_with_names(1, &raw)
+        guard count >= 0 else {
+            throw UsherError(.internal, cause: "the sockets of socket activation cannot be taken over: \(words(for: -count))")
+        }
+        var names: [String] = []
+        if let raw = unsafe raw {
+            for index in 0..<Int(count) {
+                guard let name = unsafe raw[index] else { break }
+                names.append(unsafe String(cString: name))
+                unsafe free(name)
+            }
+            unsafe free(raw)
+        }
+        return try zip(assign(names), SD_LISTEN_FDS_START...).map { name, descriptor throws(UsherError) in
+            try prepare(descriptor, of: name)
+            return InheritedSocket(name: name, descriptor: descriptor)
+        }
+    }
+
+    /// What each of the sockets so named is for. A single one that has another name (the unit's own, where the unit gives none;
+    /// `unknown` from systemd-socket-activate) is for apps; among several, each must have a name that is known.
+    static func assign(_ names: [String]) throws(UsherError) -> [InheritedSocket.Name] {
+        if names.count == 1 { return [InheritedSocket.Name(rawValue: names[0]) ?? .app] }
+        let unknown = names.filter { InheritedSocket.Name(rawValue: $0) == nil }
+        guard unknown.isEmpty else {
+            throw UsherError(
+                .internal,
+                cause: "of \(names.count) inherited sockets, some have names that are neither \"app\" nor \"admin\": "
+                    + unknown.map { "\"\($0)\"" }.joined(separator: ", ") + "; set FileDescriptorName= in their socket units")
+        }
+        return names.compactMap(InheritedSocket.Name.init)
+    }
+
+    private static func prepare(_ descriptor: Int32, of name: InheritedSocket.Name) throws(UsherError) {
+        let answer = sd_is_socket(descriptor, AF_UNIX, Int32(SOCK_STREAM.rawValue), 1)
+        guard answer > 0 else {
+            let reason = answer < 0 ? words(for: -answer) : "it is not a listening Unix stream socket (ListenStream= with a path)"
+            throw UsherError(.internal, cause: "the inherited socket \"\(name.rawValue)\" (descriptor \(descriptor)): \(reason)")
+        }
+        let flags = fcntl(descriptor, F_GETFL)
+        guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0 else {
+            throw UsherError(
+                .internal,
+                cause: "the inherited socket \"\(name.rawValue)\" cannot be made non-blocking: \(words(for: errno))")
+        }
+    }
+}

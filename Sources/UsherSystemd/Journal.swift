@@ -1,0 +1,114 @@
+public import UsherModel
+import UsherThreads
+
+/// The log of events: journald under systemd, standard error elsewhere. One thread writes what waits in a bounded queue, so that a
+/// journal that stalls stalls nobody else; what finds the queue full is dropped, counted and told.
+///
+/// The process must ignore SIGPIPE: standard error may be a pipe whose reader has gone.
+public final class Journal: EventLog {
+    public let threshold: Event.Priority
+    private let capacity: Int
+    private let queue: Mailbox<EventQueue>
+    private let thread: Thread
+
+    /// - Parameter threshold: the least important events that are logged.
+    public convenience init(threshold: Event.Priority, destination: Destination = .detected()) {
+        let sink: any EventSink =
+            switch destination {
+            case .journal: JournaldSink()
+            case .standardError: LineSink(descriptor: 2)
+            }
+        self.init(threshold: threshold, capacity: Limits.journalQueue, sink: sink)
+    }
+
+    init(threshold: Event.Priority, capacity: Int, sink: any EventSink) {
+        self.threshold = threshold
+        self.capacity = capacity
+        let queue = Mailbox(EventQueue())
+        self.queue = queue
+        thread = Thread(name: "journal") { writeEvents(of: queue, to: sink) }
+    }
+
+    deinit { queue.changeForAll { $0.isClosed = true } }
+
+    public func record(_ event: Event) {
+        guard event.priority <= threshold else { return }
+        queue.change { $0.add(event, capacity: capacity) }
+    }
+
+    /// Takes no more events, and writes those that wait, for at most `timeoutMilliseconds`: then gives up, where the journal stalls.
+    /// - Returns: whether all were written, or at least handed over.
+    @discardableResult
+    public func close(timeoutMilliseconds: Int64) -> Bool {
+        queue.changeForAll { $0.isClosed = true }
+        let hasEnded = queue.wait(atMost: timeoutMilliseconds) { $0.hasEnded ? true : nil } ?? false
+        let isFirst = queue.withLock { queue in
+            queue.isAbandoned = !hasEnded
+            defer { queue.isJoined = queue.isJoined || hasEnded }
+            return !queue.isJoined
+        }
+        // A thread that is stuck in a write cannot be waited for; it ends with the process.
+        if hasEnded && isFirst { thread.join() }
+        return hasEnded
+    }
+}
+
+/// What waits for the journal's thread.
+private struct EventQueue: Sendable {
+    private var waiting: [Event] = []
+    /// Events that the thread has taken and not yet written: they count, or the bound would be twice what it says.
+    private var inHand = 0
+    private var dropped = 0
+    var isClosed = false
+    /// Nobody waits for the rest any more.
+    var isAbandoned = false
+    var hasEnded = false
+    var isJoined = false
+
+    enum Work {
+        /// Events to write, and how many were dropped behind them.
+        case write([Event], dropped: Int)
+        case end
+    }
+
+    mutating func add(_ event: Event, capacity: Int) {
+        guard !isClosed else { return }
+        if waiting.count + inHand < capacity { waiting.append(event) } else { dropped += 1 }
+    }
+
+    /// Nil while there is nothing to do.
+    mutating func take() -> Work? {
+        if !waiting.isEmpty || dropped > 0 {
+            defer { (inHand, waiting, dropped) = (waiting.count, [], 0) }
+            return .write(waiting, dropped: dropped)
+        }
+        return isClosed ? .end : nil
+    }
+
+    /// - Returns: whether to go on.
+    mutating func wroteOne() -> Bool {
+        inHand -= 1
+        return !isAbandoned
+    }
+}
+
+/// The life of the journal's thread.
+private func writeEvents(of queue: Mailbox<EventQueue>, to sink: any EventSink) {
+    defer { queue.changeForAll { $0.hasEnded = true } }
+    var dropped = 0
+    var failed = 0
+    while case .write(let events, let more) = queue.wait({ $0.take() }) {
+        for event in events {
+            if !sink.write(event) { failed += 1 }
+            guard queue.withLock({ $0.wroteOne() }) else { return }
+        }
+        dropped += more
+        // What cannot be told now is told with the next events.
+        if tell(dropped, "events were dropped: the journal did not keep up", sink) { dropped = 0 }
+        if tell(failed, "events were lost: the journal did not take them", sink) { failed = 0 }
+    }
+}
+
+private func tell(_ count: Int, _ what: String, _ sink: any EventSink) -> Bool {
+    count > 0 && sink.write(Event(.dropped, .warning, "\(count) \(what)"))
+}

@@ -1,0 +1,26 @@
+import UsherModel
+
+extension Event.Kind {
+    /// What `journalctl MESSAGE_ID=` finds the events of this kind by (systemd.journal-fields(7)): 128 random bits, never changed.
+    var messageID: String {
+        switch self {
+        case .started: "9cf205391781415bb249cd56ac3f6556"
+        case .ready: "9a44155072ef4301800cb87915ea5fe0"
+        case .stopping: "ecf787152d204ffd857f9060f40c01b2"
+        case .stopped: "9719ca00babf41798f5d9da3678dffca"
+        case .register: "8559b38eae62482b8bdffad0a28e0311"
+        case .login: "7d8244758398457b86071d9d658e37c8"
+        case .refresh: "2ee5af8d33614fef9d4f12be2d53d797"
+        case .refreshReuse: "b45ec039559c4697b818b3bf2942ca68"
+        case .revoke: "9846e5255619440896b48f72a2158043"
+        case .verify: "09614f30d349458c929ed149660d2dfe"
+        case .refused: "2699be2b330d4b93831d754cac792405"
+        case .failure: "a7ecb66607b34dbda889b68a8c579edd"
+        case .storeRollback: "4f3f5073bf8f465691af68f98be7b788"
+        case .storeRecovered: "3616090839b44bebacb2609a802b7d21"
+        case .limit: "f1fdfcd26c064ea3b2f6aaee01472a83"
+        case .dropped: "86766242f6fb49e0b76a8038dfadb411"
+        case .notice: "9fd69119d5cd4c9ea9ec2fd54cbc760e"
+        }
+    }
+}
