@@ -25,9 +25,6 @@ let package = Package(
     products: [
         .executable(name: "usherd", targets: ["usherd"])
     ],
-    dependencies: [
-        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0")
-    ],
     targets: [
         // System libraries and the few lines of C that Swift cannot say.
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -35,6 +32,7 @@ let package = Package(
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "CEpoll"),
+        .target(name: "CTOML"),
         .target(name: "CPlatform", linkerSettings: [.linkedLibrary("crypto")]),
 
         // The ground: values, ports, and threads.
@@ -57,8 +55,7 @@ let package = Package(
             name: "usherd",
             dependencies: [
                 "UsherServer", "UsherWire", "UsherOperations", "UsherToken", "UsherModel", "UsherThreads",
-                "UsherCrypto", "UsherSQLite", "UsherSystemd",
-                .product(name: "TOMLKit", package: "TOMLKit"),
+                "UsherCrypto", "UsherSQLite", "UsherSystemd", "CTOML",
             ],
             swiftSettings: settings),
 
@@ -66,5 +63,6 @@ let package = Package(
 
         tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
         tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads"]),
-    ]
+    ],
+    cxxLanguageStandard: .cxx17
 )

@@ -76,13 +76,15 @@ struct Refresh: DeferredRequest {
         case .blocked: attempt.remark = "the session was revoked before"
         case .parentReused:
             attempt.finding = .refreshReuse
-            attempt.remark = "the token before the newest was used again after the grace window (a lost reply, probably); the session is ended"
+            attempt.remark =
+                "the token before the newest was used again after the grace window (a lost reply, probably); the session is ended"
         case .ancestorReused:
             attempt.finding = .refreshReuse
             attempt.remark = "an old refresh token was used again (stolen, probably); the session is ended"
         case .fromTheFuture:
             attempt.finding = .storeRollback
-            attempt.remark = "a refresh token is newer than the store knows: the store has gone back in time; the session is ended"
+            attempt.remark =
+                "a refresh token is newer than the store knows: the store has gone back in time; the session is ended"
         }
     }
 }

@@ -10,7 +10,8 @@ struct Revoke: DeferredRequest {
         summary: "Revoke a token, end its session, or end all sessions of its user.",
         members: [
             .init("token", "string: an access or a refresh token"),
-            .init("scope", "string, optional: \"token\", \"session\" or \"user\"; by default the token, a refresh token's session"),
+            .init(
+                "scope", "string, optional: \"token\", \"session\" or \"user\"; by default the token, a refresh token's session"),
         ],
         example: #"{"op":"REVOKE","token":"eyJhbGciOi...","scope":"session"}"#,
         event: .revoke,
@@ -54,7 +55,8 @@ struct Revoke: DeferredRequest {
                 throw .invalidField("scope", "A refresh token stands for its session: the scope can only be \"session\".")
             }
             target = .session(
-                Revocation(kind: .session, id: token.session.description, until: service.lastExpiry()), isLive: false, proof: token)
+                Revocation(kind: .session, id: token.session.description, until: service.lastExpiry()), isLive: false,
+                proof: token)
         } else {
             target = .nothing
         }

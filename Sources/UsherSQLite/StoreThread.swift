@@ -62,7 +62,8 @@ final class StoreThread: @unchecked Sendable {
             serviceAtStart = try opened.storedServiceTime()
         } catch {
             throw StoreOpenError(
-                path: opening.path, problem: "its service time cannot be read: \(error)", advice: "Restore the file from a backup.")
+                path: opening.path, problem: "its service time cannot be read: \(error)",
+                advice: "Restore the file from a backup.")
         }
         monotonicAtStart = clock.monotonicMilliseconds()
         database = opened

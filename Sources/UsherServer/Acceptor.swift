@@ -27,7 +27,9 @@ struct Acceptor: ~Copyable {
     }
 
     /// Whether an event is about a listener.
-    func owns(_ data: UInt64) -> Bool { data >> 32 == 0 && listeners.contains { $0.descriptor == Int32(truncatingIfNeeded: data) } }
+    func owns(_ data: UInt64) -> Bool {
+        data >> 32 == 0 && listeners.contains { $0.descriptor == Int32(truncatingIfNeeded: data) }
+    }
 
     /// Accepts what waits, at most `acceptsPerTurn`.
     mutating func accept(_ data: UInt64, _ adopt: (Int32) -> Void) {
@@ -73,12 +75,16 @@ struct Acceptor: ~Copyable {
     private mutating func pause(because code: Int32) {
         pausedUntil = clock.monotonicMilliseconds() + Limits.acceptPause
         watch(EPOLL_CTL_MOD, 0)
-        log.record(Event(.limit, .error, "connections cannot be accepted: \(errorText(code)); raise LimitNOFILE= or lower max_connections"))
+        log.record(
+            Event(
+                .limit, .error, "connections cannot be accepted: \(errorText(code)); raise LimitNOFILE= or lower max_connections")
+        )
     }
 
     private func watch(_ operation: Int32, _ interest: UInt32) {
         for listener in listeners {
-            _ = usher_epoll_control(epoll, operation, listener.descriptor, interest, UInt64(UInt32(bitPattern: listener.descriptor)))
+            _ = usher_epoll_control(
+                epoll, operation, listener.descriptor, interest, UInt64(UInt32(bitPattern: listener.descriptor)))
         }
     }
 }

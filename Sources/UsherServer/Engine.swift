@@ -57,7 +57,9 @@ struct Engine: ~Copyable {
         connectionsOfUID[peer.uid] = ofUID + 1
         connectionCount += 1
         connection.interest = EPOLLIN.rawValue
-        if usher_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, connection.interest, connection.id.eventData) < 0 { drop(connection) }
+        if usher_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, connection.interest, connection.id.eventData) < 0 {
+            drop(connection)
+        }
     }
 
     private func turnAway(_ descriptor: Int32, _ caller: Caller) {
@@ -69,7 +71,8 @@ struct Engine: ~Copyable {
         while case .bytes = scratch.receive(descriptor, most: Limits.bytesPerTurn) { scratch.clear() }
         close(descriptor)
         if service.log.threshold >= .notice {
-            service.log.record(Event(.limit, .notice, "a connection was turned away: there are too many", result: "busy", peer: caller.peer))
+            service.log.record(
+                Event(.limit, .notice, "a connection was turned away: there are too many", result: "busy", peer: caller.peer))
         }
     }
 

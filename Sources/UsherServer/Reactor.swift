@@ -184,7 +184,8 @@ public actor Reactor {
             switch signal {
             case SIGTERM, SIGINT: drain()
             default:
-                service.log.record(Event(.notice, .notice, "SIGHUP changes nothing: settings are read at start; restart to apply them"))
+                service.log.record(
+                    Event(.notice, .notice, "SIGHUP changes nothing: settings are read at start; restart to apply them"))
             }
         }
     }

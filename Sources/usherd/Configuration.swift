@@ -74,11 +74,13 @@ struct Configuration {
         let costs = passwordScheme.costs
         guard costs.contains(passwords.cost) else {
             throw StartFailure(
-                "password.cost must be \(costs.lowerBound) to \(costs.upperBound) for \(passwordScheme.rawValue), not \(passwords.cost).")
+                "password.cost must be \(costs.lowerBound) to \(costs.upperBound) for \(passwordScheme.rawValue), not \(passwords.cost)."
+            )
         }
         guard passwordMinLength <= passwordScheme.maxLength else {
             throw StartFailure(
-                "password.min_length must be at most \(passwordScheme.maxLength) for \(passwordScheme.rawValue), not \(passwordMinLength).")
+                "password.min_length must be at most \(passwordScheme.maxLength) for \(passwordScheme.rawValue), not \(passwordMinLength)."
+            )
         }
     }
 }
@@ -94,5 +96,7 @@ extension Substring {
 
 extension String {
     /// With control characters shown as escapes, for messages.
-    var printable: String { unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? $0.escaped(asASCII: true) : String($0) }.joined() }
+    var printable: String {
+        unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? $0.escaped(asASCII: true) : String($0) }.joined()
+    }
 }

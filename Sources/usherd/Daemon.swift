@@ -47,7 +47,8 @@ enum Daemon {
         let reactor = try Reactor(
             listeners: listeners, signals: signals,
             hooks: Reactor.Hooks { revocations in
-                journal.record(Event(.ready, .notice, "usherd \(version) is ready on \(places); \(revocations) revocations in force"))
+                journal.record(
+                    Event(.ready, .notice, "usherd \(version) is ready on \(places); \(revocations) revocations in force"))
                 supervisor.ready(status: "Ready on \(places)")
             } stopping: { connections in
                 journal.record(Event(.stopping, .notice, "stopping; \(connections) connections are answered and closed"))

@@ -9,13 +9,15 @@ struct Secrets: ~Copyable {
 
     /// - Throws: which secret is wrong, where it came from, and why.
     init(state: StateFolder, algorithm: MACAlgorithm, random: some RandomSource) throws(StartFailure) {
-        access = try Self.secret("jwt-secret", "JWT_SECRET", state, algorithm, random)
-        refresh = try Self.secret("refresh-secret", "REFRESH_TOKEN_SECRET", state, algorithm, random)
+        let access = try Self.secret("jwt-secret", "JWT_SECRET", state, algorithm, random)
+        let refresh = try Self.secret("refresh-secret", "REFRESH_TOKEN_SECRET", state, algorithm, random)
         guard !(access == refresh) else {
             throw StartFailure(
                 "The access secret (jwt-secret, JWT_SECRET) and the refresh secret (refresh-secret, REFRESH_TOKEN_SECRET) are the same: "
                     + "give each its own.")
         }
+        self.access = access
+        self.refresh = refresh
     }
 
     /// What a generated secret is made of, in bytes: enough for every algorithm.
@@ -24,7 +26,9 @@ struct Secrets: ~Copyable {
     private static func secret(
         _ name: String, _ variable: String, _ state: StateFolder, _ algorithm: MACAlgorithm, _ random: some RandomSource
     ) throws(StartFailure) -> SecretBytes {
-        if let secret = try read("credential \(name)", { () throws(UsherError) in try Credentials.ofProcess().secret(named: name) }) {
+        if let secret = try read(
+            "credential \(name)", { () throws(UsherError) in try Credentials.ofProcess().secret(named: name) })
+        {
             return try checked(secret, "The credential \(name)", algorithm)
         }
         if let secret = fromEnvironment(variable) { return try checked(secret, "The environment's \(variable)", algorithm) }
@@ -61,7 +65,7 @@ struct Secrets: ~Copyable {
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: value, count: strlen(value))
         let secret = unsafe SecretBytes(capacity: bytes.count) { target in
             unsafe target.copyMemory(from: UnsafeRawBufferPointer(bytes))
-            return unsafe bytes.count
+            return bytes.count
         }
         unsafe cleanse(bytes)
         unsafe unsetenv(variable)

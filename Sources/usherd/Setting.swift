@@ -1,11 +1,10 @@
-import TOMLKit
 import UsherModel
 
 /// One setting: where it stands in the file, how it is read, and how `--check-config` shows it.
 struct Setting {
     /// `table.key`.
     let path: String
-    let read: (any TOMLValueConvertible, inout Configuration) throws(StartFailure) -> Void
+    let read: (SettingsFile.Value, inout Configuration) throws(StartFailure) -> Void
     /// As TOML; nil if it is not set and has no default.
     let show: (Configuration) -> String?
 
@@ -53,7 +52,9 @@ struct Setting {
     private static func milliseconds(_ path: String, _ place: Path<Int64>, _ range: ClosedRange<Int64>) -> Setting {
         Setting(path: path) { value, configuration throws(StartFailure) in
             let seconds = try seconds(value, path, range.lowerBound...)
-            guard range.contains(seconds) else { throw .wrong(path, "must be at most \(DurationText(seconds: range.upperBound).text)") }
+            guard range.contains(seconds) else {
+                throw .wrong(path, "must be at most \(DurationText(seconds: range.upperBound).text)")
+            }
             configuration[keyPath: place] = seconds * 1000
         } show: {
             quoted(DurationText(seconds: $0[keyPath: place] / 1000).text)
@@ -61,17 +62,18 @@ struct Setting {
     }
 
     private static func seconds(
-        _ value: any TOMLValueConvertible, _ path: String, _ range: PartialRangeFrom<Int64>
+        _ value: SettingsFile.Value, _ path: String, _ range: PartialRangeFrom<Int64>
     ) throws(StartFailure) -> Int64 {
         guard let text = value.string, let duration = DurationText(text), range.contains(duration.seconds) else {
-            throw .wrong(path, "must be a duration in quotes, such as \"30s\", \"15m\" or \"7d\", of at least \(range.lowerBound)s")
+            throw .wrong(
+                path, "must be a duration in quotes, such as \"30s\", \"15m\" or \"7d\", of at least \(range.lowerBound)s")
         }
         return duration.seconds
     }
 
     private static func integer(_ path: String, _ place: Path<Int>, _ range: ClosedRange<Int>) -> Setting {
         Setting(path: path) { value, configuration throws(StartFailure) in
-            guard let number = value.int, range.contains(number) else {
+            guard let number = value.integer, range.contains(number) else {
                 throw .wrong(path, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             }
             configuration[keyPath: place] = number
@@ -83,7 +85,7 @@ struct Setting {
     /// Checked against the scheme when both are known.
     private static func cost(_ path: String) -> Setting {
         Setting(path: path) { value, configuration throws(StartFailure) in
-            guard let number = value.int else { throw .wrong(path, "must be a whole number") }
+            guard let number = value.integer else { throw .wrong(path, "must be a whole number") }
             configuration.passwordCost = number
         } show: {
             String($0.passwords.cost)
@@ -141,13 +143,8 @@ struct Setting {
         }
     }
 
-    private static func list(_ value: any TOMLValueConvertible, _ path: String) throws(StartFailure) -> [String] {
-        guard let array = value.array else { throw .wrong(path, "must be a list of strings") }
-        var strings: [String] = []
-        for element in array {
-            guard let string = element.string else { throw .wrong(path, "must be a list of strings") }
-            strings.append(string)
-        }
+    private static func list(_ value: SettingsFile.Value, _ path: String) throws(StartFailure) -> [String] {
+        guard case .strings(let strings) = value else { throw .wrong(path, "must be a list of strings") }
         return strings
     }
 

@@ -1,5 +1,5 @@
+import CTOML
 import Glibc
-import TOMLKit
 import UsherModel
 
 /// The settings' file.
@@ -9,31 +9,68 @@ enum SettingsFile {
 
     /// - Throws: what is wrong: of the syntax with line and column, of a key or a value with its path.
     static func read(_ path: String, into configuration: inout Configuration) throws(StartFailure) {
-        let text = try contents(of: path)
-        let document: TOMLTable
-        do {
-            document = try TOMLTable(string: text)
-        } catch let error as TOMLParseError {
-            throw StartFailure("\(path):\(error.source.begin.line):\(error.source.begin.column): \(error.description)")
-        } catch {
-            throw StartFailure("\(path): \(error)")
-        }
-        let settings = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.path, $0) })
-        let tables = Set(settings.keys.compactMap { $0.split(separator: ".").first.map(String.init) })
-        for table in document.keys.sorted() {
-            guard tables.contains(table) else { throw StartFailure("\(path): there is no setting \(table.printable).") }
-            guard let members = document[table]?.table else { throw StartFailure("\(path): \(table) must be a table, [\(table)].") }
-            for key in members.keys.sorted() {
-                guard let setting = settings["\(table).\(key)"], let value = members[key] else {
-                    throw StartFailure("\(path): there is no setting \(table).\(key.printable).")
+        do throws(StartFailure) {
+            let entries = try parse(try contents(of: path))
+            let settings = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.path, $0) })
+            let tables = Set(settings.keys.compactMap { $0.split(separator: ".").first.map(String.init) })
+            for entry in entries {
+                if case .table = entry.value, tables.contains(entry.path) { continue }
+                guard let setting = settings[entry.path] else {
+                    throw StartFailure("\(entry.place): there is no setting \(entry.path.printable).")
                 }
                 do throws(StartFailure) {
-                    try setting.read(value, &configuration)
+                    try setting.read(entry.value, &configuration)
                 } catch {
-                    throw StartFailure("\(path): \(error.description)")
+                    throw StartFailure("\(entry.place): \(error.description)")
                 }
             }
+        } catch {
+            throw StartFailure("\(path):\(error.description)")
         }
+    }
+
+    /// What a setting can be in TOML.
+    enum Value {
+        case string(String)
+        case integer(Int)
+        case strings([String])
+        /// An empty one.
+        case table
+        /// Of a type that no setting has.
+        case other
+
+        var string: String? { if case .string(let string) = self { string } else { nil } }
+        var integer: Int? { if case .integer(let integer) = self { integer } else { nil } }
+    }
+
+    fileprivate struct Entry {
+        let path: String
+        let value: Value
+        /// Line and column.
+        let place: String
+    }
+
+    private static func parse(_ text: String) throws(StartFailure) -> [Entry] {
+        var entries: [Entry] = []
+        var message = [CChar](repeating: 0, count: 512)
+        var line: Int32 = 0
+        var column: Int32 = 0
+        let result = unsafe withUnsafeMutablePointer(to: &entries) { entries in
+            unsafe usher_toml_read(
+                text, text.utf8.count,
+                { context, value in
+                    guard let entries = unsafe context?.assumingMemoryBound(to: [Entry].self), let value = unsafe value?.pointee
+                    else {
+                        return
+                    }
+                    unsafe entries.pointee.append(Entry(value))
+                }, entries, &message, message.count, &line, &column)
+        }
+        guard result == 0 else {
+            let words = String(decoding: message.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            throw StartFailure("\(line):\(column): \(words).")
+        }
+        return entries
     }
 
     /// All settings as they are, in the form of a settings' file.
@@ -54,19 +91,19 @@ enum SettingsFile {
 
     private static func contents(of path: String) throws(StartFailure) -> String {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw StartFailure("\(path): \(systemError()).") }
+        guard descriptor >= 0 else { throw StartFailure(" \(systemError()).") }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var block = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = unsafe Glibc.read(descriptor, &block, block.count)
             if count == 0 { break }
-            guard count > 0 else { throw StartFailure("\(path): \(systemError()).") }
+            guard count > 0 else { throw StartFailure(" \(systemError()).") }
             bytes += block.prefix(count)
-            guard bytes.count <= maxLength else { throw StartFailure("\(path): longer than \(maxLength) bytes: these are no settings.") }
+            guard bytes.count <= maxLength else { throw StartFailure(" longer than \(maxLength) bytes: these are no settings.") }
         }
         guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
-            throw StartFailure("\(path): not UTF-8 text.")
+            throw StartFailure(" not UTF-8 text.")
         }
         return text
     }
@@ -76,4 +113,23 @@ enum SettingsFile {
 func systemError() -> String {
     let code = errno
     return unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
+}
+
+extension SettingsFile.Entry {
+    fileprivate init(_ value: usher_toml_value) {
+        unsafe path = String(cString: value.path)
+        place = unsafe "\(value.line):\(value.column)"
+        let strings = unsafe (0..<value.count).map { index in
+            let bytes = unsafe UnsafeRawBufferPointer(start: value.strings[index], count: value.lengths[index])
+            return unsafe String(decoding: bytes, as: UTF8.self)
+        }
+        self.value =
+            switch unsafe value.kind {
+            case USHER_TOML_STRING: .string(strings.first ?? "")
+            case USHER_TOML_INTEGER: unsafe .integer(Int(value.integer))
+            case USHER_TOML_STRINGS: .strings(strings)
+            case USHER_TOML_TABLE: .table
+            default: .other
+            }
+    }
 }

@@ -22,7 +22,9 @@ struct StateFolder {
             throw StartFailure("The state folder \(path) cannot be used: \(file): \(systemError()).")
         }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            let failure = errno == EWOULDBLOCK ? "Process \(Self.holder(lock)) uses the state folder \(path)." : "\(file): \(systemError())."
+            let failure =
+                errno == EWOULDBLOCK
+                ? "Process \(Self.holder(lock)) uses the state folder \(path)." : "\(file): \(systemError())."
             throw StartFailure(failure)
         }
         let holder = "\(getpid())\n"

@@ -3,7 +3,8 @@ import UsherModel
 
 // What the shell sees: 0 after an orderly stop, 1 if the daemon cannot start, 2 for a command line that is no good.
 func fail(_ message: String, _ status: Int32) -> Never {
-    unsafe fputs("usherd: \(message.printable)\n", stderr)
+    let line = "usherd: \(message.printable)\n"
+    _ = unsafe write(STDERR_FILENO, line, line.utf8.count)
     exit(status)
 }
 
@@ -22,7 +23,8 @@ do throws(Arguments.Misuse) {
         fail(error.description, 1)
     }
 } catch {
-    fail("\(error.message)\n\(Arguments.usage)", 2)
+    print(Arguments.usage)
+    fail(error.message, 2)
 }
 
 /// A variable of the environment; an empty one counts as unset.
