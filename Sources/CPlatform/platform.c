@@ -1,8 +1,13 @@
+#define _GNU_SOURCE
 #include "platform.h"
 
 #include <errno.h>
+#include <link.h>
+#include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 int usher_forbid_dumps(void)
 {
@@ -12,3 +17,21 @@ int usher_forbid_dumps(void)
 }
 
 void usher_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+static int release(struct dl_phdr_info *object, size_t size, void *context)
+{
+    (void)size;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int index = 0; index < object->dlpi_phnum; index++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[index];
+        /* What was ever writable holds relocations, which the file does not. */
+        if (segment->p_type != PT_LOAD || segment->p_flags & PF_W) continue;
+        uintptr_t start = (object->dlpi_addr + segment->p_vaddr) & ~(page - 1);
+        uintptr_t end = object->dlpi_addr + segment->p_vaddr + segment->p_filesz;
+        madvise((void *)start, end - start, MADV_DONTNEED);
+    }
+    (void)context;
+    return 0;
+}
+
+void usher_release_startup_pages(void) { dl_iterate_phdr(release, NULL); }

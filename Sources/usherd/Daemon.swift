@@ -50,6 +50,7 @@ enum Daemon {
                 journal.record(
                     Event(.ready, .notice, "usherd \(version) is ready on \(places); \(revocations) revocations in force"))
                 supervisor.ready(status: "Ready on \(places)")
+                releaseStartupPages()
             } stopping: { connections in
                 journal.record(Event(.stopping, .notice, "stopping; \(connections) connections are answered and closed"))
                 supervisor.stopping(status: "Stopping; answering \(connections) connections")

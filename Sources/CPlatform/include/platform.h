@@ -13,4 +13,8 @@ int usher_forbid_dumps(void);
 /* Names the calling thread, as ps -L shows it; at most 15 bytes are kept. */
 void usher_name_thread(const char *name);
 
+/* Lets go of the mapped pages of code and constants, this program's and its libraries': most were needed by the start alone. They
+   stay in the page cache, which can now be reclaimed, and those that are used are mapped again at their next use. */
+void usher_release_startup_pages(void);
+
 #endif
