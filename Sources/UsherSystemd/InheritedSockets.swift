@@ -56,7 +56,8 @@ public enum InheritedSockets {
         return names.compactMap(InheritedSocket.Name.init)
     }
 
-    private static func prepare(_ descriptor: Int32, of name: InheritedSocket.Name) throws(UsherError) {
+    /// Makes sure that the descriptor is a listening Unix stream socket, and sets it non-blocking.
+    static func prepare(_ descriptor: Int32, of name: InheritedSocket.Name) throws(UsherError) {
         let answer = sd_is_socket(descriptor, AF_UNIX, Int32(SOCK_STREAM.rawValue), 1)
         guard answer > 0 else {
             let reason = answer < 0 ? words(for: -answer) : "it is not a listening Unix stream socket (ListenStream= with a path)"

@@ -42,14 +42,14 @@ public final class Journal: EventLog {
     public func close(timeoutMilliseconds: Int64) -> Bool {
         queue.changeForAll { $0.isClosed = true }
         let hasEnded = queue.wait(atMost: timeoutMilliseconds) { $0.hasEnded ? true : nil } ?? false
-        let isFirst = queue.withLock { queue in
-            queue.isAbandoned = !hasEnded
-            defer { queue.isJoined = queue.isJoined || hasEnded }
-            return !queue.isJoined
+        let (joins, isComplete) = queue.withLock { queue in
+            if !hasEnded { queue.isAbandoned = true }
+            defer { queue.isJoined = hasEnded }
+            return (hasEnded && !queue.isJoined, hasEnded && !queue.isAbandoned)
         }
         // A thread that is stuck in a write cannot be waited for; it ends with the process.
-        if hasEnded && isFirst { thread.join() }
-        return hasEnded
+        if joins { thread.join() }
+        return isComplete
     }
 }
 
