@@ -115,16 +115,6 @@ final class TestSink: EventSink {
         #expect(sink.written == [event(0)])
     }
 
-    @Test("A journal that is let go of ends its thread, after what waits") func letGo() {
-        let sink = TestSink()
-        do {
-            let journal = Journal(threshold: .info, capacity: 100, sink: sink)
-            for number in 0..<10 { journal.record(event(number)) }
-        }
-        sink.waitForWritten(10)
-        #expect(sink.written == (0..<10).map { event($0) })
-    }
-
     @Test("From several threads at once, each event once") func threads() {
         let sink = TestSink()
         let journal = Journal(threshold: .info, capacity: 10_000, sink: sink)
