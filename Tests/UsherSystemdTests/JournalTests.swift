@@ -99,8 +99,11 @@ final class TestSink: EventSink {
         #expect(sink.written == [])
         sink.set(isAway: false)
         journal.record(event(2))
+        sink.waitForWritten(2)
+        // Told once.
+        journal.record(event(3))
         #expect(journal.close(timeoutMilliseconds: 60_000))
-        #expect(sink.written.map(\.message) == ["event 2", "2 events were lost: the journal did not take them"])
+        #expect(sink.written.map(\.message) == ["event 2", "2 events were lost: the journal did not take them", "event 3"])
     }
 
     @Test("close gives up on a writer that stays stuck") func stuckClose() {

@@ -44,8 +44,8 @@ import UsherThreads
         #expect(errno == EAGAIN)
         if !isNonBlocking { _ = fcntl(writer, F_SETFL, 0) }
 
-        // Longer than the pipe is, so that a part of it is written at a time.
-        let event = Event(.notice, .info, String(repeating: "x", count: 200_000))
+        // Sixty times as long as the pipe is: it fills up again and again, however soon it is read.
+        let event = Event(.notice, .info, String(repeating: "x", count: 4_000_000))
         let outcome = Mailbox<Bool?>(nil)
         let thread = Thread(name: "writer") {
             let isWritten = LineSink(descriptor: writer).write(event)
@@ -55,7 +55,8 @@ import UsherThreads
         let read = readAll(reader)
         thread.join()
         #expect(outcome.withLock { $0 } == true)
-        #expect(read.dropFirst(filled) == "usherd[\(getpid())] info: \(event.message)\n")
+        let isWhole = read.utf8.dropFirst(filled).elementsEqual("usherd[\(getpid())] info: \(event.message)\n".utf8)
+        #expect(isWhole)
         close(reader)
     }
 
