@@ -19,8 +19,8 @@ public struct CryptHasher: PasswordHasher {
         decoy = PasswordHash(setting + randomDigest(settings.scheme))
     }
 
-    /// - Throws: `internal` when the library fails; `weak_password` for a password that the caller should have refused: with a NUL
-    ///   inside, or longer than the scheme takes into account.
+    /// - Throws: `internal` when the library fails; `weak_password` for a password that the caller should have refused: with a
+    ///   NUL inside, or longer than the scheme takes into account.
     public func hash(_ password: borrowing SecretBytes) throws(UsherError) -> PasswordHash {
         guard !password.contains(0) else { throw UsherError(.weakPassword, detail: .reason("nul")) }
         let phrase = try Phrase(password, maxLength: settings.scheme.maxLength)

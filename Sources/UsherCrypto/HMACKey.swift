@@ -6,8 +6,8 @@ public import UsherModel
 /// The key schedule is done once: each message starts the same context anew, which costs a third of a one-shot HMAC.
 @safe public final class HMACKey: SigningKey {
     public let algorithm: MACAlgorithm
-    /// 12 characters of base64url, the same after every restart: the beginning of the key's own MAC of a label that no token begins
-    /// with. Whoever has it learns as much of the key as from the signature of a token.
+    /// 12 characters of base64url, the same after every restart: the beginning of the key's own MAC of a label that no token
+    /// begins with. Whoever has it learns as much of the key as from the signature of a token.
     public let identifier: String
     private let context: MACContext
     /// Room for one MAC.

@@ -1,7 +1,8 @@
 import COpenSSL
 public import UsherModel
 
-/// Random bits of libcrypto's generators, from any thread. Nothing is buffered here: bits that are handed out are kept nowhere else.
+/// Random bits of libcrypto's generators, from any thread. Nothing is buffered here: bits that are handed out are kept nowhere
+/// else.
 ///
 /// What can be seen from outside (identifiers) and what must not (secrets) come of two generators, so that seeing much of the one
 /// never helps to guess the other (RAND_priv_bytes(3)).

@@ -9,8 +9,8 @@ struct Phrase: ~Copyable {
     private static let libraryMaxLength = 511
 
     let bytes: SecretBytes
-    /// Whether all of the password counts. Where it does not (a NUL inside, too long), hashing the phrase is the same work, and its
-    /// result must be thrown away.
+    /// Whether all of the password counts. Where it does not (a NUL inside, too long), hashing the phrase is the same work, and
+    /// its result must be thrown away.
     let isWhole: Bool
 
     /// - Parameter maxLength: the most bytes that the scheme takes into account.
@@ -31,8 +31,8 @@ struct Phrase: ~Copyable {
     }
 }
 
-/// What stands for a password of exactly 512 bytes, so that all of them count. No other program that uses libcrypt could have hashed
-/// such a password, so there is nothing to agree with.
+/// What stands for a password of exactly 512 bytes, so that all of them count. No other program that uses libcrypt could have
+/// hashed such a password, so there is nothing to agree with.
 private func hexSHA512(of password: borrowing SecretBytes) throws(UsherError) -> SecretBytes {
     let digits = Array("0123456789abcdef".utf8)
     var isDone = false

@@ -1,5 +1,5 @@
-/// The hash schemes of crypt(5) that stored hashes may be of. An allow-list, asked before libcrypt is: crypt_r(3) takes what it does
-/// not recognise for DES, which hashes 8 characters with a salt of 12 bits.
+/// The hash schemes of crypt(5) that stored hashes may be of. An allow-list, asked before libcrypt is: crypt_r(3) takes what it
+/// does not recognise for DES, which hashes 8 characters with a salt of 12 bits.
 enum StoredScheme: CaseIterable {
     case bcrypt, yescrypt, scrypt, sha256, sha512
 

@@ -1,5 +1,5 @@
-/// Text made safe for a line that people and programs read: printable ASCII alone. Nothing else gets through, so no control sequence
-/// reaches a terminal, no line ends early, and no character looks like another or turns the direction of the text.
+/// Text made safe for a line that people and programs read: printable ASCII alone. Nothing else gets through, so no control
+/// sequence reaches a terminal, no line ends early, and no character looks like another or turns the direction of the text.
 enum Escape {
     private static let quote: Unicode.Scalar = "\""
     private static let backslash: Unicode.Scalar = "\\"

@@ -16,11 +16,11 @@ public struct InheritedSocket: Sendable, Equatable {
 
 /// The sockets of socket activation (sd_listen_fds(3)).
 public enum InheritedSockets {
-    /// Takes over the sockets that the daemon was started with, none where it was not started so. Sets them non-blocking (they are
-    /// close-on-exec already), and clears LISTEN_FDS and its like, so that no child takes them for its own: call it once, before
-    /// there are other threads.
-    /// - Throws: `internal`, with a cause that names the socket, for one that is not a listening Unix stream socket, and for names
-    ///   that say not which is which.
+    /// Takes over the sockets that the daemon was started with, none where it was not started so. Sets them non-blocking (they
+    /// are close-on-exec already), and clears LISTEN_FDS and its like, so that no child takes them for its own: call it once,
+    /// before there are other threads.
+    /// - Throws: `internal`, with a cause that names the socket, for one that is not a listening Unix stream socket, and for
+    ///   names that say not which is which.
     public static func take() throws(UsherError) -> [InheritedSocket] {
         var raw: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
         let count = unsafe sd_listen_fds_with_names(1, &raw)
@@ -56,7 +56,8 @@ public enum InheritedSockets {
         return names.compactMap(InheritedSocket.Name.init)
     }
 
-    private static func prepare(_ descriptor: Int32, of name: InheritedSocket.Name) throws(UsherError) {
+    /// Makes sure that the descriptor is a listening Unix stream socket, and sets it non-blocking.
+    static func prepare(_ descriptor: Int32, of name: InheritedSocket.Name) throws(UsherError) {
         let answer = sd_is_socket(descriptor, AF_UNIX, Int32(SOCK_STREAM.rawValue), 1)
         guard answer > 0 else {
             let reason = answer < 0 ? words(for: -answer) : "it is not a listening Unix stream socket (ListenStream= with a path)"

@@ -1,10 +1,11 @@
 public import UsherModel
 import UsherThreads
 
-/// The log of events: journald under systemd, standard error elsewhere. One thread writes what waits in a bounded queue, so that a
-/// journal that stalls stalls nobody else; what finds the queue full is dropped, counted and told.
+/// The log of events: journald under systemd, standard error elsewhere. One thread writes what waits in a bounded queue, so that
+/// a journal that stalls stalls nobody else; what finds the queue full is dropped, counted and told.
 ///
-/// The process must ignore SIGPIPE: standard error may be a pipe whose reader has gone.
+/// It lasts until `close`: letting go of it does not end its thread. The process must ignore SIGPIPE: standard error may be a
+/// pipe whose reader has gone.
 public final class Journal: EventLog {
     public let threshold: Event.Priority
     private let capacity: Int
@@ -29,27 +30,26 @@ public final class Journal: EventLog {
         thread = Thread(name: "journal") { writeEvents(of: queue, to: sink) }
     }
 
-    deinit { queue.changeForAll { $0.isClosed = true } }
-
     public func record(_ event: Event) {
         guard event.priority <= threshold else { return }
         queue.change { $0.add(event, capacity: capacity) }
     }
 
-    /// Takes no more events, and writes those that wait, for at most `timeoutMilliseconds`: then gives up, where the journal stalls.
+    /// Takes no more events, and writes those that wait, for at most `timeoutMilliseconds`: then gives up, where the journal
+    /// stalls.
     /// - Returns: whether all were written, or at least handed over.
     @discardableResult
     public func close(timeoutMilliseconds: Int64) -> Bool {
         queue.changeForAll { $0.isClosed = true }
         let hasEnded = queue.wait(atMost: timeoutMilliseconds) { $0.hasEnded ? true : nil } ?? false
-        let isFirst = queue.withLock { queue in
-            queue.isAbandoned = !hasEnded
-            defer { queue.isJoined = queue.isJoined || hasEnded }
-            return !queue.isJoined
+        let (joins, isComplete) = queue.withLock { queue in
+            if !hasEnded { queue.isAbandoned = true }
+            defer { queue.isJoined = hasEnded }
+            return (hasEnded && !queue.isJoined, hasEnded && !queue.isAbandoned)
         }
         // A thread that is stuck in a write cannot be waited for; it ends with the process.
-        if hasEnded && isFirst { thread.join() }
-        return hasEnded
+        if joins { thread.join() }
+        return isComplete
     }
 }
 

@@ -1,7 +1,8 @@
 import UsherModel
 
 extension Event.Kind {
-    /// What `journalctl MESSAGE_ID=` finds the events of this kind by (systemd.journal-fields(7)): 128 random bits, never changed.
+    /// What `journalctl MESSAGE_ID=` finds the events of this kind by (systemd.journal-fields(7)): 128 random bits, never
+    /// changed.
     var messageID: String {
         switch self {
         case .started: "9cf205391781415bb249cd56ac3f6556"

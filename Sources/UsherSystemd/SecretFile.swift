@@ -6,8 +6,8 @@ public enum SecretFile {
     /// The most bytes that such a file may have.
     public static let maxLength = 65_536
 
-    /// The bytes of the file, verbatim but for one LF at the end, if there is one. Nil where there is no such file. They are never
-    /// outside `SecretBytes`.
+    /// The bytes of the file, verbatim but for one LF at the end, if there is one. Nil where there is no such file. They are
+    /// never outside `SecretBytes`.
     /// - Throws: `internal`, with a cause that names the file, when it cannot be read or is too long.
     public static func read(_ path: String) throws(UsherError) -> SecretBytes? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)

@@ -1,0 +1,132 @@
+import Glibc
+import Testing
+import UsherModel
+import UsherThreads
+
+@testable import UsherSystemd
+
+/// A journal that stalls, fails or works as the test has it.
+final class TestSink: EventSink {
+    struct State: Sendable {
+        var written: [Event] = []
+        var entered = 0
+        var isStuck = false
+        var isAway = false
+    }
+    private let state: Mailbox<State>
+
+    init(isStuck: Bool = false, isAway: Bool = false) {
+        state = Mailbox(State(isStuck: isStuck, isAway: isAway))
+    }
+
+    func write(_ event: Event) -> Bool {
+        // What becomes of it is decided at its entry, unless it is stuck: what is set after that is for the next one.
+        let decided: Bool? = state.changeForAll { state in
+            state.entered += 1
+            return state.isStuck ? nil : state.isAway
+        }
+        let isAway = decided ?? state.wait { $0.isStuck ? nil : $0.isAway }
+        if !isAway { state.changeForAll { $0.written.append(event) } }
+        return !isAway
+    }
+
+    var written: [Event] { state.withLock { $0.written } }
+
+    func set(isStuck: Bool = false, isAway: Bool = false) {
+        state.changeForAll { ($0.isStuck, $0.isAway) = (isStuck, isAway) }
+    }
+
+    /// Blocks until `count` events have reached the sink.
+    func waitForEntry(_ count: Int) { state.wait { $0.entered >= count ? () : nil } }
+
+    func waitForWritten(_ count: Int) { state.wait { $0.written.count >= count ? () : nil } }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct JournalTests {
+    private func event(_ number: Int, _ priority: Event.Priority = .info) -> Event { Event(.notice, priority, "event \(number)") }
+
+    @Test("Everything is written, in its order, before close returns") func order() {
+        let sink = TestSink()
+        let journal = Journal(threshold: .info, capacity: 10_000, sink: sink)
+        for number in 0..<5_000 { journal.record(event(number)) }
+        #expect(journal.close(timeoutMilliseconds: 60_000))
+        #expect(sink.written == (0..<5_000).map { event($0) })
+        // Nothing is taken after that, and a second close does no harm.
+        journal.record(event(5_000))
+        #expect(journal.close(timeoutMilliseconds: 60_000))
+        #expect(sink.written.count == 5_000)
+    }
+
+    @Test("What is less important than the threshold is not logged") func threshold() {
+        let sink = TestSink()
+        let journal = Journal(threshold: .notice, capacity: 10, sink: sink)
+        for (number, priority) in [Event.Priority.debug, .info, .notice, .warning, .error, .critical].enumerated() {
+            journal.record(event(number, priority))
+        }
+        journal.close(timeoutMilliseconds: 60_000)
+        #expect(sink.written.map(\.priority) == [.notice, .warning, .error, .critical])
+    }
+
+    @Test("A stuck writer: the queue keeps what it may, counts the rest, and says so afterwards") func bound() {
+        let sink = TestSink(isStuck: true)
+        let journal = Journal(threshold: .info, capacity: 4, sink: sink)
+        journal.record(event(0))
+        sink.waitForEntry(1)
+        // One is in the writer's hand, so three more may wait.
+        for number in 1...10 { journal.record(event(number)) }
+        sink.set(isStuck: false)
+        sink.waitForWritten(5)
+        // Once it works again, it takes events again.
+        journal.record(event(11))
+        #expect(journal.close(timeoutMilliseconds: 60_000))
+
+        let written = sink.written
+        #expect(written.filter { $0.kind != .dropped } == [0, 1, 2, 3, 11].map { event($0) })
+        let told = written.filter { $0.kind == .dropped }
+        #expect(told.map(\.priority) == [.warning])
+        #expect(told.first?.message.hasPrefix("7 events were dropped") == true)
+        #expect(written.firstIndex { $0.kind == .dropped } == 4)
+    }
+
+    @Test("A journal that is away: what it did not take is counted and told when it is back") func away() {
+        let sink = TestSink(isAway: true)
+        let journal = Journal(threshold: .info, capacity: 100, sink: sink)
+        journal.record(event(0))
+        // The event, and the attempt to tell of its loss.
+        sink.waitForEntry(2)
+        journal.record(event(1))
+        sink.waitForEntry(4)
+        #expect(sink.written == [])
+        sink.set(isAway: false)
+        journal.record(event(2))
+        sink.waitForWritten(2)
+        // Told once.
+        journal.record(event(3))
+        #expect(journal.close(timeoutMilliseconds: 60_000))
+        #expect(sink.written.map(\.message) == ["event 2", "2 events were lost: the journal did not take them", "event 3"])
+    }
+
+    @Test("close gives up on a writer that stays stuck") func stuckClose() {
+        let sink = TestSink(isStuck: true)
+        let journal = Journal(threshold: .info, capacity: 100, sink: sink)
+        for number in 0..<10 { journal.record(event(number)) }
+        sink.waitForEntry(1)
+        #expect(!journal.close(timeoutMilliseconds: 20))
+        // When the writer comes free after all, it ends: nobody waits for the rest.
+        sink.set(isStuck: false)
+        #expect(!journal.close(timeoutMilliseconds: 60_000))
+        #expect(sink.written == [event(0)])
+    }
+
+    @Test("From several threads at once, each event once") func threads() {
+        let sink = TestSink()
+        let journal = Journal(threshold: .info, capacity: 10_000, sink: sink)
+        let threads = (0..<4).map { thread in
+            Thread(name: "recorder") { for number in 0..<1_000 { journal.record(Event(.notice, .info, "\(thread) \(number)")) } }
+        }
+        for thread in threads { thread.join() }
+        #expect(journal.close(timeoutMilliseconds: 60_000))
+        #expect(Set(sink.written.map(\.message)).count == 4_000)
+        #expect(sink.written.count == 4_000)
+    }
+}

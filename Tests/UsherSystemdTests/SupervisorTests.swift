@@ -1,0 +1,57 @@
+import Glibc
+import Testing
+
+@testable import UsherSystemd
+
+/// A Unix socket at `path`.
+func boundSocket(_ type: __socket_type, _ path: String) -> Int32 {
+    let descriptor = socket(AF_UNIX, Int32(type.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: path.utf8) }
+    unsafe unlink(path)
+    let result = unsafe withUnsafePointer(to: &address) { address in
+        unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+            unsafe bind(descriptor, address, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+    }
+    precondition(descriptor >= 0 && result == 0, "bind \(path)")
+    return descriptor
+}
+
+// In processes of their own: other tests read the environment meanwhile.
+@Suite struct SupervisorTests {
+    @Test("systemd gets what was said, an assignment a line") func messages() async {
+        await #expect(processExitsWith: .success) {
+            let path = "/tmp/usher-notify-\(getpid())"
+            let socket = boundSocket(SOCK_DGRAM, path)
+            unsafe setenv("NOTIFY_SOCKET", path, 1)
+            defer { unsafe unlink(path) }
+            func received() -> String {
+                var bytes = [UInt8](repeating: 0, count: 4_096)
+                let count = unsafe recv(socket, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+                return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+            }
+            let supervisor = Supervisor()
+            #expect(supervisor.isPresent)
+            #expect(supervisor.ready(status: "4 connections"))
+            #expect(received() == "READY=1\nSTATUS=4 connections")
+            supervisor.status("reading\nMAINPID=1\u{0}")
+            #expect(received() == #"STATUS=reading\nMAINPID=1\u{0}"#)
+            supervisor.stopping(status: "draining")
+            #expect(received() == "STOPPING=1\nSTATUS=draining")
+            // One that has gone: told, not thrown.
+            close(socket)
+            #expect(!supervisor.ready(status: ""))
+        }
+    }
+
+    @Test("Where nobody listens, nothing is said, and that is no failure") func absent() async {
+        await #expect(processExitsWith: .success) {
+            unsafe unsetenv("NOTIFY_SOCKET")
+            let supervisor = Supervisor()
+            #expect(!supervisor.isPresent)
+            #expect(supervisor.ready(status: "x"))
+        }
+    }
+}
