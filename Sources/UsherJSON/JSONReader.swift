@@ -7,9 +7,17 @@ public struct JSONReader: Sendable {
     /// The members of the outermost object, in order.
     public private(set) var members: [JSONMember] = []
 
+    /// Whether the text, as far as it is blank between its tokens, has no control bytes: it stands on one line.
+    public private(set) var isOnOneLine = true
+
     private let nesting: Int
-    /// The names of the objects that are open, innermost last.
-    private var names: [JSONValue] = []
+    /// The names so far of the objects that are open within the outermost one, innermost last.
+    private var names: [Name] = []
+
+    private struct Name: Sendable {
+        let key: JSONKey
+        let value: JSONValue
+    }
 
     /// - Parameter nesting: the deepest level allowed; the outermost object is the first.
     public init(nesting: Int) { self.nesting = nesting }
@@ -21,6 +29,7 @@ public struct JSONReader: Sendable {
     public mutating func read(_ text: Span<UInt8>, in range: Range<Int>) throws(JSONFault) {
         members.removeAll(keepingCapacity: true)
         names.removeAll(keepingCapacity: true)
+        isOnOneLine = true
         let text = text.extracting(0..<range.upperBound)
         var index = range.lowerBound
         skipBlanks(text, &index)
@@ -39,7 +48,8 @@ public struct JSONReader: Sendable {
 
     /// The value of a member, null included; nil if it is absent.
     public func anyValue(_ name: StaticString, in text: Span<UInt8>) -> JSONValue? {
-        for member in members where member.name.equals(name, in: text) { return member.value }
+        let key = JSONKey(name)
+        for member in members where member.isNamed(name, key, in: text) { return member.value }
         return nil
     }
 
@@ -96,6 +106,7 @@ public struct JSONReader: Sendable {
         let firstName = names.count
         // Comparing each name with all before it is quadratic: past a few, a set.
         var seen: Set<[UInt8]>?
+        var count = 0
         index += 1
         skipBlanks(text, &index)
         if try next(text, &index) == UInt8(ascii: "}") {
@@ -105,23 +116,27 @@ public struct JSONReader: Sendable {
         while true {
             guard try next(text, &index) == UInt8(ascii: "\"") else { throw JSONFault(.unexpectedByte, at: index) }
             let name = try string(text, &index)
-            if seen != nil {
+            let key = name.isEscaped ? JSONKey.escaped : JSONKey(text, name.content)
+            if seen != nil || count >= Self.fewNames {
+                if seen == nil { seen = Set(openNames(since: firstName, level).map { $0.bytes(in: text) }) }
                 if seen?.insert(name.bytes(in: text)).inserted == false {
                     throw JSONFault(.duplicateName, at: name.range.lowerBound)
                 }
-            } else {
-                for other in names[firstName...] where isSame(name, other, in: text) {
-                    throw JSONFault(.duplicateName, at: name.range.lowerBound)
-                }
-                names.append(name)
-                if names.count - firstName == 16 { seen = Set(names[firstName...].map { $0.bytes(in: text) }) }
+            } else if isRepeated(name, key, since: firstName, level, in: text) {
+                throw JSONFault(.duplicateName, at: name.range.lowerBound)
             }
+            count += 1
             skipBlanks(text, &index)
             guard try next(text, &index) == UInt8(ascii: ":") else { throw JSONFault(.unexpectedByte, at: index) }
             index += 1
             skipBlanks(text, &index)
             let value = try value(text, &index, level: level)
-            if level == 1 { members.append(JSONMember(name: name, value: value)) }
+            // The outermost object's names are its members'.
+            if level == 1 {
+                members.append(JSONMember(name: name, value: value, key: key))
+            } else if seen == nil {
+                names.append(Name(key: key, value: name))
+            }
             skipBlanks(text, &index)
             let separator = try next(text, &index)
             guard separator == UInt8(ascii: ",") || separator == UInt8(ascii: "}") else {
@@ -131,7 +146,7 @@ public struct JSONReader: Sendable {
             if separator == UInt8(ascii: "}") { break }
             skipBlanks(text, &index)
         }
-        names.removeSubrange(firstName...)
+        names.removeLast(names.count - firstName)
     }
 
     private mutating func array(_ text: Span<UInt8>, _ index: inout Int, level: Int) throws(JSONFault) {
@@ -155,12 +170,47 @@ public struct JSONReader: Sendable {
         }
     }
 
-    private func isSame(_ one: JSONValue, _ other: JSONValue, in text: Span<UInt8>) -> Bool {
+    /// How many names of an object are compared one with another.
+    private static let fewNames = 16
+
+    /// The names so far of the innermost open object.
+    private func openNames(since first: Int, _ level: Int) -> [JSONValue] {
+        level == 1 ? members.map(\.name) : names[first...].map(\.value)
+    }
+
+    private func isRepeated(_ name: JSONValue, _ key: JSONKey, since first: Int, _ level: Int, in text: Span<UInt8>) -> Bool {
+        if level == 1 {
+            for member in members where isSame(name, key, member.name, member.key, in: text) { return true }
+        } else {
+            for index in first..<names.count where isSame(name, key, names[index].value, names[index].key, in: text) {
+                return true
+            }
+        }
+        return false
+    }
+
+    private func isSame(
+        _ one: JSONValue, _ oneKey: JSONKey, _ other: JSONValue, _ otherKey: JSONKey, in text: Span<UInt8>
+    ) -> Bool {
         if one.isEscaped || other.isEscaped { return one.bytes(in: text) == other.bytes(in: text) }
-        guard one.content.count == other.content.count else { return false }
+        guard oneKey == otherKey else { return false }
+        if oneKey.isWholeName { return true }
         let shift = other.content.lowerBound - one.content.lowerBound
+        guard one.content.count == other.content.count else { return false }
         for index in one.content where text[index] != text[index + shift] { return false }
         return true
+    }
+
+    private mutating func skipBlanks(_ text: Span<UInt8>, _ index: inout Int) {
+        while index < text.count {
+            switch text[index] {
+            case 0x20: index += 1
+            case 0x09, 0x0a, 0x0d:
+                isOnOneLine = false
+                index += 1
+            default: return
+            }
+        }
     }
 }
 
@@ -168,15 +218,6 @@ public struct JSONReader: Sendable {
 func next(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) -> UInt8 {
     guard index < text.count else { throw JSONFault(.endOfText, at: text.count) }
     return text[index]
-}
-
-func skipBlanks(_ text: Span<UInt8>, _ index: inout Int) {
-    while index < text.count {
-        switch text[index] {
-        case 0x20, 0x09, 0x0a, 0x0d: index += 1
-        default: return
-        }
-    }
 }
 
 func word(_ word: StaticString, _ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) {

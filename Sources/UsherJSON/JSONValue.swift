@@ -134,6 +134,52 @@ public struct JSONMember: Equatable, Sendable {
     /// Of kind string.
     public let name: JSONValue
     public let value: JSONValue
+    /// For telling names apart quickly.
+    public let key: JSONKey
+
+    /// Whether the member's name means exactly `other`, which has no escapes and whose key is `otherKey`.
+    func isNamed(_ other: StaticString, _ otherKey: JSONKey, in text: Span<UInt8>) -> Bool {
+        if key == otherKey, key.isWholeName { return true }
+        return (key == otherKey || name.isEscaped) && name.equals(other, in: text)
+    }
+}
+
+/// A name's length and its first seven bytes in one word: of names without escapes, different keys mean different names, and of those
+/// of up to seven bytes the same key means the same name.
+public struct JSONKey: Equatable, Sendable {
+    private let word: UInt64
+
+    /// The most bytes of a name that its key holds.
+    private static let room = 7
+
+    /// Of a name that has no escapes.
+    public init(_ name: StaticString) {
+        var word = UInt64(truncatingIfNeeded: name.utf8CodeUnitCount) << 56
+        for index in 0..<min(name.utf8CodeUnitCount, Self.room) {
+            unsafe word |= UInt64(name.utf8Start[index]) << UInt64(8 * index)
+        }
+        self.word = word
+    }
+
+    /// Of a name that has none, between its quotes.
+    init(_ text: Span<UInt8>, _ name: Range<Int>) {
+        let length = UInt64(truncatingIfNeeded: name.count) << 56
+        if name.lowerBound + 8 <= text.count {
+            let bytes = unsafe text.bytes.unsafeLoadUnaligned(fromByteOffset: name.lowerBound, as: UInt64.self)
+            word = bytes & (1 << UInt64(8 * min(name.count, Self.room)) - 1) | length
+        } else {
+            var word = length
+            for index in 0..<min(name.count, Self.room) { word |= UInt64(text[name.lowerBound + index]) << UInt64(8 * index) }
+            self.word = word
+        }
+    }
+
+    /// Of a name that has escapes: the same as no other's.
+    private init(word: UInt64) { self.word = word }
+    static let escaped = JSONKey(word: 0xff << 56 | 0xff)
+
+    /// Whether it holds all of its name.
+    public var isWholeName: Bool { word >> 56 <= UInt64(Self.room) }
 }
 
 /// The number that four hexadecimal digits, validated, make.

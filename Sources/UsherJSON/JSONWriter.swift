@@ -99,7 +99,6 @@ public struct JSONWriter: Sendable {
 
     /// A value that is valid JSON but may be spread over lines: written without the control bytes, which can only stand between its tokens.
     public mutating func rawOnOneLine(_ json: Span<UInt8>) {
-        guard (0..<json.count).contains(where: { json[$0] < 0x20 }) else { return raw(json) }
         comma()
         for index in json.indices where json[index] >= 0x20 { bytes.append(json[index]) }
         needsComma = true

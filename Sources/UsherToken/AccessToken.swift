@@ -19,7 +19,8 @@ public struct AccessToken: ~Copyable {
     public init(_ token: consuming VerifiedToken, issuer: String) throws(UsherError) {
         var found = Found()
         try token.withPayload { payload throws(UsherError) in
-            for member in token.claims.members { found.take(member, in: payload) }
+            let names = ClaimNames.all
+            for member in token.claims.members { found.take(member, names, in: payload) }
             guard let name = found.issuer?.nonEmptyString(in: payload) else { throw .claim("iss", "is not a string") }
             guard name.isSame(issuer, in: payload) else { throw .tokenInvalid("The token is of another issuer.") }
             guard found.audience?.isAudience(in: payload) == true else {
@@ -121,7 +122,9 @@ public struct AccessToken: ~Copyable {
 
     /// Writes the claims as they were signed, on one line.
     public borrowing func writeClaims(to writer: inout JSONWriter) {
-        token.withPayload { writer.rawOnOneLine($0) }
+        token.withPayload { payload in
+            if token.claims.isOnOneLine { writer.raw(payload) } else { writer.rawOnOneLine(payload) }
+        }
     }
 
     /// Gives the token's buffers back.
@@ -133,36 +136,47 @@ public struct AccessToken: ~Copyable {
         var expiry = 0.0
         var activity: Double?
 
-        mutating func take(_ member: JSONMember, in payload: Span<UInt8>) {
-            let name = member.name
-            let count = name.content.count
-            // No other claim is as short or as long: most are passed by without comparing.
-            guard name.isEscaped || count == 3 || count == 4 || count == 11 else { return }
-            if count == 3 || name.isEscaped {
-                if name.equals("iss", in: payload) {
-                    issuer = member.value
-                } else if name.equals("aud", in: payload) {
-                    audience = member.value
-                } else if name.equals("sub", in: payload) {
-                    subject = member.value
-                } else if name.equals("iat", in: payload) {
-                    issuedAt = member.value
-                } else if name.equals("nbf", in: payload) {
-                    notBefore = member.value
-                } else if name.equals("exp", in: payload) {
-                    expiresAt = member.value
-                } else if name.equals("jti", in: payload) {
-                    identifier = member.value
-                } else if name.equals("sid", in: payload) {
-                    session = member.value
-                }
-            }
-            if name.equals("role", in: payload) {
-                role = member.value
-            } else if name.equals("permissions", in: payload) {
-                permissions = member.value
+        mutating func take(_ member: JSONMember, _ names: ClaimNames, in payload: Span<UInt8>) {
+            // A name with escapes is rare enough to be compared with each.
+            switch member.name.isEscaped ? names.key(of: member.name, in: payload) : member.key {
+            case names.iss: issuer = member.value
+            case names.aud: audience = member.value
+            case names.sub: subject = member.value
+            case names.iat: issuedAt = member.value
+            case names.nbf: notBefore = member.value
+            case names.exp: expiresAt = member.value
+            case names.jti: identifier = member.value
+            case names.sid: session = member.value
+            case names.role: role = member.value
+            case names.permissions where member.name.equals("permissions", in: payload): permissions = member.value
+            default: break
             }
         }
+    }
+}
+
+/// The claims that matter here.
+private struct ClaimNames: Sendable {
+    let iss = JSONKey("iss")
+    let aud = JSONKey("aud")
+    let sub = JSONKey("sub")
+    let iat = JSONKey("iat")
+    let nbf = JSONKey("nbf")
+    let exp = JSONKey("exp")
+    let jti = JSONKey("jti")
+    let sid = JSONKey("sid")
+    let role = JSONKey("role")
+    let permissions = JSONKey("permissions")
+
+    static let all = ClaimNames()
+
+    func key(of name: JSONValue, in payload: Span<UInt8>) -> JSONKey {
+        let names: [(JSONKey, StaticString)] = [
+            (iss, "iss"), (aud, "aud"), (sub, "sub"), (iat, "iat"), (nbf, "nbf"), (exp, "exp"), (jti, "jti"), (sid, "sid"),
+            (role, "role"), (permissions, "permissions"),
+        ]
+        for (key, text) in names where name.equals(text, in: payload) { return key }
+        return JSONKey("")
     }
 }
 

@@ -24,49 +24,53 @@ enum Base64URL {
         guard rest != 1 else { return nil }
         let count = range.count / 4 * 3 + (rest == 0 ? 0 : rest - 1)
         if bytes.count < count { bytes.append(contentsOf: repeatElement(0, count: count - bytes.count)) }
-        var output = bytes.mutableSpan
-        return decodeTable.withSpan { table in
-            var source = range.lowerBound
+        let isValid = unsafe text.withUnsafeBufferPointer { text in
+            unsafe bytes.withUnsafeMutableBufferPointer { bytes in
+                // In bounds: `range` is within the text, and three bytes are written for each four characters of it.
+                unsafe decode(UnsafeBufferPointer(rebasing: text[range]), into: bytes)
+            }
+        }
+        return isValid ? count : nil
+    }
+
+    private static func decode(_ text: UnsafeBufferPointer<UInt8>, into bytes: UnsafeMutableBufferPointer<UInt8>) -> Bool {
+        unsafe decodeTable.withUnsafeBufferPointer { table in
+            var source = 0
             var target = 0
-            // A character that is none has all bits set in the table, and shows in the high bits of what is gathered.
+            // A character that is none has the highest bit set in the table, wherever it stands in its group.
             var invalid: UInt32 = 0
-            while source + 4 <= range.upperBound {
-                let a = UInt32(table[Int(text[source])])
-                let b = UInt32(table[Int(text[source + 1])])
-                let c = UInt32(table[Int(text[source + 2])])
-                let d = UInt32(table[Int(text[source + 3])])
-                invalid |= a | b | c | d
-                let group = a << 18 | b << 12 | c << 6 | d
-                output[target] = UInt8(truncatingIfNeeded: group >> 16)
-                output[target + 1] = UInt8(truncatingIfNeeded: group >> 8)
-                output[target + 2] = UInt8(truncatingIfNeeded: group)
+            while source + 4 <= text.count {
+                let group =
+                    unsafe table[Int(text[source])] << 18 | table[Int(text[source + 1])] << 12
+                    | table[Int(text[source + 2])] << 6 | table[Int(text[source + 3])]
+                unsafe invalid |=
+                    table[Int(text[source])] | table[Int(text[source + 1])] | table[Int(text[source + 2])]
+                    | table[Int(text[source + 3])]
+                unsafe bytes[target] = UInt8(truncatingIfNeeded: group >> 16)
+                unsafe bytes[target + 1] = UInt8(truncatingIfNeeded: group >> 8)
+                unsafe bytes[target + 2] = UInt8(truncatingIfNeeded: group)
                 source += 4
                 target += 3
             }
+            let rest = text.count - source
             if rest > 0 {
-                let a = UInt32(table[Int(text[source])])
-                let b = UInt32(table[Int(text[source + 1])])
-                let c = rest == 3 ? UInt32(table[Int(text[source + 2])]) : 0
-                invalid |= a | b | c
-                let group = a << 18 | b << 12 | c << 6
-                output[target] = UInt8(truncatingIfNeeded: group >> 16)
-                if rest == 3 { output[target + 1] = UInt8(truncatingIfNeeded: group >> 8) }
+                let third = unsafe rest == 3 ? table[Int(text[source + 2])] : 0
+                let group = unsafe table[Int(text[source])] << 18 | table[Int(text[source + 1])] << 12 | third << 6
+                unsafe invalid |= table[Int(text[source])] | table[Int(text[source + 1])] | third
+                unsafe bytes[target] = UInt8(truncatingIfNeeded: group >> 16)
+                if rest == 3 { unsafe bytes[target + 1] = UInt8(truncatingIfNeeded: group >> 8) }
                 // The bits that are left over must be zero.
-                if group & (rest == 3 ? 0xff : 0xffff) != 0 { return nil }
+                if group & (rest == 3 ? 0xff : 0xffff) != 0 { return false }
             }
-            return invalid & 0x80 == 0 ? count : nil
+            return invalid >> 31 == 0
         }
     }
 }
 
-extension [UInt8] {
-    fileprivate func withSpan<R>(_ body: (Span<UInt8>) -> R) -> R { body(span) }
-}
-
 private let encodeTable = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
-private let decodeTable: [UInt8] = {
-    var table = [UInt8](repeating: 0xff, count: 256)
-    for (value, character) in encodeTable.enumerated() { table[Int(character)] = UInt8(value) }
+private let decodeTable: [UInt32] = {
+    var table = [UInt32](repeating: 1 << 31, count: 256)
+    for (value, character) in encodeTable.enumerated() { table[Int(character)] = UInt32(value) }
     return table
 }()

@@ -9,20 +9,15 @@ public struct UnverifiedToken: Sendable {
 
     /// - Throws: `token_invalid`.
     public init(parsing text: Span<UInt8>) throws(UsherError) {
-        var dots = (-1, -1)
-        for index in text.indices where text[index] == UInt8(ascii: ".") {
-            if dots.0 < 0 {
-                dots.0 = index
-            } else if dots.1 < 0 {
-                dots.1 = index
-            } else {
-                throw .tokenInvalid("A token has three parts.")
-            }
-        }
-        guard dots.0 > 0, dots.1 > dots.0 + 1, dots.1 + 1 < text.count else { throw .tokenInvalid("A token has three parts.") }
-        header = 0..<dots.0
-        payload = dots.0 + 1..<dots.1
-        signature = dots.1 + 1..<text.count
+        // The first dot from the front, the last from the back: one between them would be no base64url.
+        var first = 0
+        while first < text.count, text[first] != UInt8(ascii: ".") { first += 1 }
+        var last = text.count - 1
+        while last > first, text[last] != UInt8(ascii: ".") { last -= 1 }
+        guard first > 0, last > first + 1, last + 1 < text.count else { throw .tokenInvalid("A token has three parts.") }
+        header = 0..<first
+        payload = first + 1..<last
+        signature = last + 1..<text.count
     }
 
     /// The only way to a verified token: the header fits the key and the kind, and the signature is the key's.

@@ -5,7 +5,7 @@ public import UsherOperations
 /// From a line to a reply: reads the request, finds its operation, and carries it out, or hands out what is left to be done.
 public struct Dispatcher {
     private var reader = JSONReader(nesting: Limits.nesting)
-    private let operations = Registry.operations
+    private let operations = Registry.operations.map { (name: Array($0.name.utf8), operation: $0) }
     private let bare = BareWord()
 
     public init() {}
@@ -69,10 +69,16 @@ public struct Dispatcher {
 
     private func operation(in line: Span<UInt8>) throws(UsherError) -> Operation {
         guard let value = reader.value("op", in: line) else { throw .missingField("op") }
-        guard let name = value.string(in: line) else {
+        guard value.kind == .string else {
             throw UsherError(.badRequest, "The member \"op\" must be a string.", detail: .offset(value.range.lowerBound))
         }
-        for operation in operations where operation.name.isSameInAnyCase(name) { return operation }
+        if value.isEscaped {
+            let name = value.bytes(in: line)
+            for (known, operation) in operations where isSameInAnyCase(known, name.span) { return operation }
+        } else {
+            let name = line.extracting(value.content)
+            for (known, operation) in operations where isSameInAnyCase(known, name) { return operation }
+        }
         throw UsherError(.unknownOp)
     }
 }
@@ -111,12 +117,9 @@ public struct PendingRequest: Sendable {
     }
 }
 
-extension String {
-    /// Whether both are the same but for the case of ASCII letters.
-    fileprivate func isSameInAnyCase(_ other: String) -> Bool {
-        utf8.count == other.utf8.count
-            && zip(utf8, other.utf8).allSatisfy { mine, theirs in
-                mine == theirs || mine | 0x20 == theirs | 0x20 && (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(mine | 0x20)
-            }
-    }
+/// - Parameter known: in capital letters.
+private func isSameInAnyCase(_ known: [UInt8], _ name: Span<UInt8>) -> Bool {
+    guard known.count == name.count else { return false }
+    for index in known.indices where known[index] != name[index] && known[index] | 0x20 != name[index] { return false }
+    return true
 }
