@@ -63,5 +63,9 @@ let package = Package(
             swiftSettings: settings),
 
         module("UsherTesting", ["UsherModel", "UsherThreads"]),
+
+        // A disk that forgets what was not synced.
+        .target(name: "CPowerCut", path: "Tests/CPowerCut"),
+        tests("UsherSQLiteTests", ["UsherSQLite", "UsherModel", "UsherThreads", "UsherTesting", "CSQLite", "CPowerCut"]),
     ]
 )

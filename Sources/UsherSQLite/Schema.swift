@@ -116,7 +116,8 @@ enum Schema {
         // An index that is not there fails to prepare.
         try database.run("SELECT 1 FROM sessions INDEXED BY sessions_user WHERE user = x'00' LIMIT 0")
         try database.run("SELECT 1 FROM sessions INDEXED BY sessions_purge WHERE purge_at = 0 LIMIT 0")
-        try database.run("SELECT 1 FROM sessions INDEXED BY sessions_ended WHERE ended_at IS NOT NULL AND access_until = 0 LIMIT 0")
+        try database.run(
+            "SELECT 1 FROM sessions INDEXED BY sessions_ended WHERE ended_at IS NOT NULL AND access_until = 0 LIMIT 0")
         try database.run("SELECT 1 FROM revocations INDEXED BY revocations_until WHERE until = 0 LIMIT 0")
     }
 }
