@@ -63,6 +63,9 @@ let package = Package(
 
         tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
         tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads"]),
+        // A disk that forgets what was not synced.
+        .target(name: "CPowerCut", path: "Tests/CPowerCut"),
+        tests("UsherSQLiteTests", ["UsherSQLite", "UsherModel", "UsherThreads", "UsherTesting", "CSQLite", "CPowerCut"]),
     ],
     cxxLanguageStandard: .cxx17
 )

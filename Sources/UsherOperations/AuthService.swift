@@ -79,7 +79,18 @@ public final class AuthService {
     // MARK: Revocation: commit, then memory, then reply
 
     /// From now on these do not verify. To be called after they are durable.
-    public func refuse(_ revoked: [Revocation]) { revocations.insert(revoked) }
+    public func refuse(_ revoked: [Revocation]) {
+        revocations.insert(revoked)
+        if hasUnsettled { unsettled = unsettled.filter { old in !revoked.contains { $0.kind == old.kind && $0.id == old.id } } }
+    }
+
+    /// Whether the token is revoked and will be after a crash, too: what holds in memory alone is not done yet.
+    func isRevokedForGood(_ token: borrowing AccessToken) -> Bool {
+        guard token.isRevoked(by: revocations) else { return false }
+        guard hasUnsettled else { return true }
+        let (id, session) = (token.id(), token.sessionID())
+        return !unsettled.contains { $0.kind == .token && $0.id == id || $0.kind == .session && $0.id == session }
+    }
 
     /// Refuses at once what the store failed to take; `settle` tries again.
     func refuseUnsettled(_ revocation: Revocation) {

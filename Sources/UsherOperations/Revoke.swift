@@ -65,7 +65,7 @@ struct Revoke: DeferredRequest {
     private static func target(of token: borrowing AccessToken, _ scope: Scope, _ service: AuthService) -> Target {
         let isLive =
             !token.isExpired(now: service.clock.now(), tolerance: service.tokens.clockTolerance)
-            && !token.isRevoked(by: service.revocations)
+            && !service.isRevokedForGood(token)
         // Of a session that the store does not know, only a bound can be told of how long its tokens may be good.
         let session = Revocation(
             kind: .session, id: token.sessionID(), until: max(token.until(), service.lastExpiry()))

@@ -41,7 +41,7 @@ import UsherModel
 
     /// Checkpoints, removes the WAL, and closes; what of that fails is made good by the next opening.
     deinit {
-        while let (_, statement) = unsafe statements.popFirst() { unsafe sqlite3_finalize(statement) }
+        while let statement = unsafe sqlite3_next_stmt(raw, nil) { unsafe sqlite3_finalize(statement) }
         unsafe sqlite3_close(raw)
         unsafe frames.deallocate()
     }

@@ -36,6 +36,7 @@ struct Opening {
         }
         try attempt { () throws(StoreFault) in
             try Schema.check(database)
+            _ = try database.storedServiceTime()
             // A commit whose sync was cut short or failed may be in the WAL, and readable, but not on the disk: nothing may be
             // answered from it before it is durable.
             try database.checkpoint(.truncate)

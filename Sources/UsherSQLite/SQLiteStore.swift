@@ -22,16 +22,16 @@ public final class SQLiteStore: Store {
         events: any EventLog, recovered: @escaping @Sendable ([Revocation]) -> Void
     ) throws(StoreOpenError) {
         try self.init(
-            path: path, clock: clock, queue: queue, timing: StoreThread.ServiceTiming(grace: graceMilliseconds), vfs: vfs,
+            path: path, clock: clock, queue: queue, tuning: StoreThread.Tuning(grace: graceMilliseconds), vfs: vfs,
             events: events, recovered: recovered)
     }
 
     init(
-        path: String, clock: any Clock, queue: Int, timing: StoreThread.ServiceTiming, vfs: String?, events: any EventLog,
+        path: String, clock: any Clock, queue: Int, tuning: StoreThread.Tuning, vfs: String?, events: any EventLog,
         recovered: @escaping @Sendable ([Revocation]) -> Void
     ) throws(StoreOpenError) {
         thread = try StoreThread(
-            opening: Opening(path: path, vfs: vfs), capacity: queue, clock: clock, timing: timing, events: events,
+            opening: Opening(path: path, vfs: vfs), capacity: queue, clock: clock, tuning: tuning, events: events,
             recovered: recovered)
     }
 

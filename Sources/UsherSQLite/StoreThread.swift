@@ -25,7 +25,7 @@ final class StoreThread: @unchecked Sendable {
     private let clock: any Clock
     private let events: any EventLog
     private let recovered: @Sendable ([Revocation]) -> Void
-    private let timing: ServiceTiming
+    private let tuning: Tuning
     private let thread = Lock<Thread?>(nil)
 
     /// Nil after a failure, until it could be opened again.
@@ -38,23 +38,25 @@ final class StoreThread: @unchecked Sendable {
     private let serviceAtStart: Int64
     private let monotonicAtStart: Int64
 
-    /// What the store knows of grace windows, in milliseconds.
-    struct ServiceTiming: Sendable {
-        /// How long one lasts.
+    /// What the store does by itself, and when.
+    struct Tuning: Sendable {
+        /// How long a grace window lasts, in milliseconds.
         var grace: Int64
-        /// How much later the service time is kept.
+        /// How much later the service time is kept, in milliseconds.
         var margin: Int64 = 1_000
+        /// The frames (pages) of the WAL that are worth a checkpoint: 4 MiB.
+        var checkpoint: Int32 = 1_000
     }
 
     /// - Parameter recovered: see `SQLiteStore`.
     init(
-        opening: Opening, capacity: Int, clock: any Clock, timing: ServiceTiming, events: any EventLog,
+        opening: Opening, capacity: Int, clock: any Clock, tuning: Tuning, events: any EventLog,
         recovered: @escaping @Sendable ([Revocation]) -> Void
     ) throws(StoreOpenError) {
         self.opening = opening
         self.capacity = capacity
         self.clock = clock
-        self.timing = timing
+        self.tuning = tuning
         self.events = events
         self.recovered = recovered
         let opened = try opening.open()
@@ -155,7 +157,7 @@ final class StoreThread: @unchecked Sendable {
         } else {
             // Closing also rolls back what is left of the transaction.
             database = nil
-            if isServiceDue { serviceDue = serviceTime.now + timing.margin }
+            if isServiceDue { serviceDue = serviceTime.now + tuning.margin }
             // The next batch finds a connection, or tries again.
             if hadConnection, !jobs.isEmpty { _ = try? connection() }
         }
@@ -184,7 +186,7 @@ final class StoreThread: @unchecked Sendable {
         }
         try database.control("COMMIT")
         if transaction.hasRotated {
-            serviceDue = time.now + timing.grace + timing.margin
+            serviceDue = time.now + tuning.grace + tuning.margin
         } else if isDue {
             serviceDue = nil
         }
@@ -210,7 +212,7 @@ final class StoreThread: @unchecked Sendable {
 
     /// Off the callers' way: their replies are sent before.
     private func checkpointIfDue() {
-        guard let database, database.walFrames >= 1_000 else { return }
+        guard let database, database.walFrames >= tuning.checkpoint else { return }
         do throws(StoreFault) { try database.checkpoint(.passive) } catch {
             tellFailure(.storeUnavailable(cause: "\(error)"))
             self.database = nil

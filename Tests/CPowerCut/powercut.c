@@ -17,6 +17,8 @@ typedef struct inode {
     unsigned char *dirty; /* one byte a sector */
     int64_t sectors;
     int is_length_dirty;
+    int64_t cut_to; /* the least length since the last sync, or -1: it was not shortened */
+    struct inode *next; /* all of a disk */
 } inode;
 
 typedef struct {
@@ -29,6 +31,7 @@ struct powercut {
     pthread_mutex_t lock;
     entry entries[NAMES];
     int entry_count;
+    inode *inodes;
     uint64_t random;
     long life; /* counts restores: a handle of an earlier life is dead */
     int is_cut;
@@ -42,6 +45,7 @@ typedef struct {
     powercut *disk;
     inode *node;
     long life;
+    int syncs_folder;
     char delete_on_close[NAME];
 } handle;
 
@@ -75,6 +79,13 @@ static void carry_over(inode *n, int64_t sector) {
     if (to > n->seen.count) to = n->seen.count;
     if (to > n->medium.count) to = n->medium.count;
     if (from < to) memcpy(n->medium.bytes + from, n->seen.bytes + from, (size_t)(to - from));
+}
+
+static inode *make(powercut *d) {
+    inode *n = calloc(1, sizeof *n);
+    n->cut_to = -1;
+    n->next = d->inodes;
+    return d->inodes = n;
 }
 
 static entry *find(powercut *d, const char *name, int create) {
@@ -143,6 +154,7 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 count) {
         mark_dirty(h->node, count, h->node->seen.count);
         resize(&h->node->seen, count);
         h->node->is_length_dirty = 1;
+        if (h->node->cut_to < 0 || count < h->node->cut_to) h->node->cut_to = count;
     }
     LEAVE(h, goes_on ? SQLITE_OK : SQLITE_IOERR_TRUNCATE);
 }
@@ -160,11 +172,13 @@ static int file_sync(sqlite3_file *file, int flags) {
         for (int64_t s = 0; s < n->sectors; s++)
             if (n->dirty[s]) carry_over(n, s);
         for (int i = 0; i < d->entry_count; i++)
-            if (d->entries[i].seen == n) d->entries[i].medium = n;
+            if (h->syncs_folder || d->entries[i].seen == n) d->entries[i].medium = d->entries[i].seen;
+        h->syncs_folder = 0;
         d->syncs++;
     }
     if (n->sectors) memset(n->dirty, 0, (size_t)n->sectors);
     n->is_length_dirty = 0;
+    n->cut_to = -1;
     LEAVE(h, fails ? SQLITE_IOERR_FSYNC : SQLITE_OK);
 }
 
@@ -211,12 +225,13 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
         if (!e) LEAVE(h, SQLITE_CANTOPEN);
         if (!e->seen) {
             if (!(flags & SQLITE_OPEN_CREATE) || d->write_code) LEAVE(h, SQLITE_CANTOPEN);
-            e->seen = calloc(1, sizeof *e->seen);
+            e->seen = make(d);
+            h->syncs_folder = (flags & (SQLITE_OPEN_MAIN_JOURNAL | SQLITE_OPEN_WAL)) != 0;
         }
         node = e->seen;
         if (flags & SQLITE_OPEN_DELETEONCLOSE) strcpy(h->delete_on_close, name);
     } else {
-        node = calloc(1, sizeof *node);
+        node = make(d);
     }
     h->base.pMethods = &methods;
     h->node = node;
@@ -277,23 +292,40 @@ powercut *powercut_new(const char *name, uint64_t seed) {
     return d;
 }
 
+void powercut_format(powercut *d, uint64_t seed) {
+    pthread_mutex_lock(&d->lock);
+    while (d->inodes) {
+        inode *n = d->inodes;
+        d->inodes = n->next;
+        free(n->seen.bytes), free(n->medium.bytes), free(n->dirty), free(n);
+    }
+    d->entry_count = 0;
+    d->random = seed;
+    d->is_cut = d->write_code = 0;
+    d->cut_at = d->fail_sync = d->syncs = d->operations = 0;
+    pthread_mutex_unlock(&d->lock);
+}
+
 static int is_kept(powercut *d, int torn) { return torn && (next_random(d) & 1); }
 
 /* What is left of a file after the cut. */
 static void settle(powercut *d, inode *n, int torn) {
-    if (n->is_length_dirty && is_kept(d, torn)) {
-        int64_t low = n->medium.count, high = n->seen.count;
-        if (low > high) { int64_t swap = low; low = high; high = swap; }
-        resize(&n->medium, low + (int64_t)(next_random(d) % (uint64_t)(high - low + 1)));
+    /* File systems shorten a file in one step, before what is written to it later. */
+    int is_shortened = n->cut_to >= 0 && n->cut_to < n->medium.count;
+    if (!is_shortened || is_kept(d, torn)) {
+        if (is_shortened) resize(&n->medium, n->cut_to);
+        if (n->is_length_dirty && n->seen.count > n->medium.count && is_kept(d, torn))
+            resize(&n->medium, n->medium.count + (int64_t)(next_random(d) % (uint64_t)(n->seen.count - n->medium.count + 1)));
+        for (int64_t s = 0; s < n->sectors; s++)
+            if (n->dirty[s] && is_kept(d, torn)) carry_over(n, s);
     }
-    for (int64_t s = 0; s < n->sectors; s++)
-        if (n->dirty[s] && is_kept(d, torn)) carry_over(n, s);
     content kept = {malloc((size_t)n->medium.count + 1), n->medium.count};
     if (kept.count) memcpy(kept.bytes, n->medium.bytes, (size_t)kept.count);
     free(n->seen.bytes);
     n->seen = kept;
     if (n->sectors) memset(n->dirty, 0, (size_t)n->sectors);
     n->is_length_dirty = 0;
+    n->cut_to = -1;
 }
 
 void powercut_restore(powercut *d, int torn) {

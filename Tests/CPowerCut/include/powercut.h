@@ -6,18 +6,22 @@
 
    Each file has two contents: what its readers see, and what is on the medium. A sync of the file carries the sectors (512 bytes)
    written since over to the medium, and its name with them. A sync that fails carries nothing over and, like Linux, takes the
-   sectors for clean from then on: a later sync does not make up for it. Deleting a file without a sync of its folder may be undone by the cut. */
+   sectors for clean from then on: a later sync does not make up for it. As with SQLite's own VFS, the first sync
+   of a new journal or WAL is one of the folder too; a deletion before that may be undone by the cut. */
 typedef struct powercut powercut;
 
 /* `name` is that of the VFS, which lives as long as the process; `seed` decides what survives in sectors. */
 powercut *powercut_new(const char *name, uint64_t seed);
+
+/* Forgets everything, and begins again with another seed. No handle may be open. */
+void powercut_format(powercut *, uint64_t seed);
 
 /* Cuts the power: every open handle fails from now on, for good. */
 void powercut_cut(powercut *);
 /* Cuts it by itself at the n-th operation from now that changes something (write, truncate, sync, delete); 0: never. */
 void powercut_cut_at(powercut *, long n);
 /* Puts the power on again: what was not synced is forgotten. With `torn`, a random half of the unsynced sectors, lengths and
-   deletions has made it to the medium all the same. */
+   deletions has made it to the medium all the same; a file that was shortened is so before what was written to it later. */
 void powercut_restore(powercut *, int torn);
 int powercut_is_cut(powercut *);
 

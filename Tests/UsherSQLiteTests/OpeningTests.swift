@@ -1,0 +1,141 @@
+import CSQLite
+import Glibc
+import Testing
+import UsherModel
+import UsherTesting
+
+@testable import UsherSQLite
+
+@Suite struct OpeningTests {
+    let clock = ManualClock()
+
+    /// Runs SQL on a file as another program would.
+    private func execute(_ sql: String, on path: String) {
+        var database: OpaquePointer?
+        unsafe sqlite3_open(path, &database)
+        #expect(unsafe sqlite3_exec(database, sql, nil, nil, nil) == SQLITE_OK)
+        unsafe sqlite3_close(database)
+    }
+
+    private func openingFails(_ path: String) throws -> StoreOpenError {
+        let error = #expect(throws: StoreOpenError.self) { try SQLiteStore(at: path, clock: clock) }
+        let thrown = try #require(error)
+        #expect(thrown.path == path && thrown.description.hasPrefix(path) && thrown.advice.hasSuffix("."))
+        return thrown
+    }
+
+    @Test func theFileIsPrivateWhateverTheUmask() throws {
+        let folder = try TemporaryFolder()
+        let before = umask(0)
+        let store = try SQLiteStore(at: folder.database, clock: clock)
+        umask(before)
+        #expect(folder.names.sorted() == ["usher.db", "usher.db-wal"])
+        #expect(folder.mode(of: folder.database) == 0o600 && folder.mode(of: folder.database + "-wal") == 0o600)
+        store.close()
+        #expect(folder.names == ["usher.db"])
+        // One that somebody opened up is closed to others again.
+        unsafe chmod(folder.database, 0o644)
+        let again = try SQLiteStore(at: folder.database, clock: clock)
+        #expect(folder.mode(of: folder.database) == 0o600 && folder.mode(of: folder.database + "-wal") & 0o077 == 0)
+        again.close()
+    }
+
+    @Test func theConnectionIsDurableAndExclusive() throws {
+        let folder = try TemporaryFolder()
+        let database = try Opening(path: folder.database, vfs: nil).open()
+        func value(_ pragma: StaticString) throws -> String? {
+            try database.first(pragma) { row throws(StoreFault) in row.text() }
+        }
+        #expect(try value("PRAGMA synchronous") == "2")
+        #expect(try value("PRAGMA journal_mode") == "wal")
+        #expect(try value("PRAGMA locking_mode") == "exclusive")
+        #expect(try value("PRAGMA foreign_keys") == "1")
+        #expect(try value("PRAGMA temp_store") == "2")
+        #expect(try value("PRAGMA trusted_schema") == "0")
+        #expect(try value("PRAGMA integrity_check") == "ok")
+    }
+
+    @Test func theSecondOpenerFails() throws {
+        let folder = try TemporaryFolder()
+        let store = try SQLiteStore(at: folder.database, clock: clock)
+        #expect(try openingFails(folder.database).problem.contains("another process"))
+        store.close()
+        try SQLiteStore(at: folder.database, clock: clock).close()
+    }
+
+    @Test func aNewerSchemaIsRefusedAndLeftAlone() throws {
+        let folder = try TemporaryFolder()
+        try SQLiteStore(at: folder.database, clock: clock).close()
+        execute("PRAGMA user_version = 2", on: folder.database)
+        let error = try openingFails(folder.database)
+        #expect(error.problem == "its schema has version 2, this usherd knows version 1")
+        execute("PRAGMA user_version = 1", on: folder.database)
+        try SQLiteStore(at: folder.database, clock: clock).close()
+    }
+
+    @Test(arguments: ["CREATE TABLE t (x)", "PRAGMA application_id = 5; CREATE TABLE t (x)", "PRAGMA user_version = 1"])
+    func somebodyElsesDatabaseIsRefusedAndLeftAlone(sql: String) throws {
+        let folder = try TemporaryFolder()
+        execute(sql, on: folder.database)
+        #expect(try openingFails(folder.database).problem.contains("not one of usher's"))
+        #expect(folder.names == ["usher.db"])
+    }
+
+    @Test func aFileThatIsNoDatabaseIsRefused() throws {
+        let folder = try TemporaryFolder()
+        folder.write(Array(repeating: 0x41, count: 8_192), to: folder.database)
+        #expect(try openingFails(folder.database).problem.contains("not an SQLite database"))
+    }
+
+    @Test func aTruncatedFileIsRefused() throws {
+        let folder = try TemporaryFolder()
+        try SQLiteStore(at: folder.database, clock: clock).close()
+        #expect(unsafe truncate(folder.database, 8_192) == 0)
+        #expect(try openingFails(folder.database).problem.contains("damaged"))
+    }
+
+    @Test(arguments: [
+        "DROP TABLE revocations", "DROP INDEX sessions_purge", "ALTER TABLE users DROP COLUMN claims", "DROP TABLE meta",
+    ])
+    func aMissingPartIsRefused(sql: String) throws {
+        let folder = try TemporaryFolder()
+        try SQLiteStore(at: folder.database, clock: clock).close()
+        execute(sql, on: folder.database)
+        #expect(try openingFails(folder.database).problem.contains("damaged"))
+    }
+
+    @Test func aDamagedPageIsRefused() throws {
+        let disk = PowerCut()
+        try SQLiteStore(at: "usher.db", clock: clock, vfs: disk.name).close()
+        // The second page is the root of the first table.
+        disk.damage("usher.db", at: 4_096, count: 16)
+        #expect(throws: StoreOpenError.self) { try SQLiteStore(at: "usher.db", clock: clock, vfs: disk.name) }
+    }
+
+    @Test func aFolderThatIsNotThereIsNamed() throws {
+        let folder = try TemporaryFolder()
+        let error = try openingFails("\(folder.path)/missing/usher.db")
+        #expect(error.problem == "it cannot be created: No such file or directory")
+    }
+
+    @Test func aFolderInTheFilesPlaceIsRefused() throws {
+        let folder = try TemporaryFolder()
+        #expect(try openingFails(folder.path).problem.contains("cannot be opened"))
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root may write everywhere: permissions mean nothing to it"))
+    func aFolderWithoutPermissionIsNamed() throws {
+        let folder = try TemporaryFolder()
+        unsafe chmod(folder.path, 0o500)
+        defer { unsafe chmod(folder.path, 0o700) }
+        #expect(try openingFails(folder.database).problem == "it cannot be created: Permission denied")
+    }
+
+    @Test func aDiskThatIsReadOnlyIsRefused() throws {
+        let disk = PowerCut()
+        try SQLiteStore(at: "usher.db", clock: clock, vfs: disk.name).close()
+        disk.failWrites(SQLITE_READONLY)
+        let error = #expect(throws: StoreOpenError.self) { try SQLiteStore(at: "usher.db", clock: clock, vfs: disk.name) }
+        #expect(error?.problem.contains("cannot be opened for writing") == true)
+    }
+}
