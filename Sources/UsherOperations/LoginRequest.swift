@@ -70,7 +70,7 @@ struct LoginRequest: DeferredRequest {
             case .opened(let user, let ended):
                 service.refuse(ended)
                 attempt.user = user
-                return try service.grant(session, to: user)
+                return try service.grant(session, to: user, at: session.rotatedAt)
             case .disabled: throw UsherError(.accountDisabled)
             case .stale: continue
             }

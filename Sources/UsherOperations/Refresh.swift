@@ -58,7 +58,7 @@ struct Refresh: DeferredRequest {
             attempt.user = user
             attempt.client = session.client
             // The session may have been ended while this was on its way here; its tokens would not verify.
-            return try service.grant(session, to: user)
+            return try service.grant(session, to: user, at: now)
         case .refuse(let code, let user):
             attempt.user = user
             throw UsherError(code)

@@ -50,6 +50,6 @@ struct Register: DeferredRequest {
         let session = service.newSession(of: user.id, audience: audience, client: client)
         try await service.store.create(Account(user: user, passwordHash: hash), session: session)
         attempt.user = user
-        return try service.grant(session, to: user)
+        return try service.grant(session, to: user, at: session.rotatedAt)
     }
 }

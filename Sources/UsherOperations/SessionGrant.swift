@@ -34,9 +34,9 @@ extension AuthService {
     }
 
     /// The tokens of a session as it stands in the store.
+    /// - Parameter now: what the session's dates were reckoned from.
     /// - Throws: `internal` if the user's claims make the access token too long.
-    func grant(_ session: Session, to user: User) throws(UsherError) -> SessionGrant {
-        let now = clock.now()
+    func grant(_ session: Session, to user: User, at now: NumericDate) throws(UsherError) -> SessionGrant {
         // It never outlives its session, nor what the store knows to be the last `exp` issued for it.
         let expiresAt = min(now + tokens.accessExpiry, session.expiresAt, session.accessUntil)
         return SessionGrant(
