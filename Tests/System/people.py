@@ -19,6 +19,11 @@ def registration(**changes):
     return {member: value for member, value in request.items() if value is not None}
 
 
+def lasts_about(reply, seconds):
+    """Whether the refresh token is good for that long, less what has passed since the session was written."""
+    return type(reply["refresh_expires_in"]) is int and seconds - 60 <= reply["refresh_expires_in"] <= seconds
+
+
 class Person:
     """A registered account, and the tokens of its last REGISTER, LOGIN or REFRESH."""
 

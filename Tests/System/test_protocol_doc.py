@@ -9,7 +9,7 @@ An example is a fenced block that is marked `usher`. Each block is a connection 
     < {"ok":true,
     <  "user":{"username":"ada","last_login_at":…,…},
     <  "access_token":"<access_token>","refresh_token":"<refresh_token>",
-    <  "token_type":"Bearer","expires_in":900,"refresh_expires_in":604800}
+    <  "token_type":"Bearer","expires_in":900,"refresh_expires_in":…}
     ```
 
 What a line begins with:
@@ -333,7 +333,7 @@ EXAMPLES = """
 < {"id":"r1","ok":true,
 <  "user":{"id":"…-7…","username":"ada","email":"ada@example.org","role":"user","permissions":[],"claims":{},
 <          "email_verified":false,"created_at":…,"last_login_at":null},
-<  "access_token":"<access_token>","refresh_token":"<refresh_token>","token_type":"Bearer","expires_in":900,"refresh_expires_in":604800}
+<  "access_token":"<access_token>","refresh_token":"<refresh_token>","token_type":"Bearer","expires_in":900,"refresh_expires_in":…}
 
 > {"op":"VERIFY","authorization":"Bearer <access_token>"}
 > {"op":"VERIFY","token":"<expired_token>"}
