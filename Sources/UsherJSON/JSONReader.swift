@@ -13,6 +13,8 @@ public struct JSONReader: Sendable {
     private let nesting: Int
     /// The names so far of the objects that are open within the outermost one, innermost last.
     private var names: [Name] = []
+    /// The names so far of open objects that have more than a few, by level.
+    private var manyNames: [Int: Set<[UInt8]>] = [:]
 
     private struct Name: Sendable {
         let key: JSONKey
@@ -29,6 +31,7 @@ public struct JSONReader: Sendable {
     public mutating func read(_ text: Span<UInt8>, in range: Range<Int>) throws(JSONFault) {
         members.removeAll(keepingCapacity: true)
         names.removeAll(keepingCapacity: true)
+        if !manyNames.isEmpty { manyNames = [:] }
         isOnOneLine = true
         let text = text.extracting(0..<range.upperBound)
         var index = range.lowerBound
@@ -104,9 +107,9 @@ public struct JSONReader: Sendable {
     private mutating func object(_ text: Span<UInt8>, _ index: inout Int, level: Int) throws(JSONFault) {
         guard level <= nesting else { throw JSONFault(.tooDeep, at: index) }
         let firstName = names.count
-        // Comparing each name with all before it is quadratic: past a few, a set.
-        var seen: Set<[UInt8]>?
         var count = 0
+        // A bit for each name's key: where a new name's is not set, none before it is the same.
+        var marks: UInt64 = 0
         index += 1
         skipBlanks(text, &index)
         if try next(text, &index) == UInt8(ascii: "}") {
@@ -117,14 +120,16 @@ public struct JSONReader: Sendable {
             guard try next(text, &index) == UInt8(ascii: "\"") else { throw JSONFault(.unexpectedByte, at: index) }
             let name = try string(text, &index)
             let key = name.isEscaped ? JSONKey.escaped : JSONKey(text, name.content)
-            if seen != nil || count >= Self.fewNames {
-                if seen == nil { seen = Set(openNames(since: firstName, level).map { $0.bytes(in: text) }) }
-                if seen?.insert(name.bytes(in: text)).inserted == false {
+            if count >= Self.fewNames {
+                guard isNewAmongMany(name, since: firstName, level, in: text) else {
                     throw JSONFault(.duplicateName, at: name.range.lowerBound)
                 }
-            } else if isRepeated(name, key, since: firstName, level, in: text) {
-                throw JSONFault(.duplicateName, at: name.range.lowerBound)
+            } else if name.isEscaped || marks & (key.mark | JSONKey.escaped.mark) != 0 {
+                guard isNew(name, key, since: firstName, level, in: text) else {
+                    throw JSONFault(.duplicateName, at: name.range.lowerBound)
+                }
             }
+            marks |= key.mark
             count += 1
             skipBlanks(text, &index)
             guard try next(text, &index) == UInt8(ascii: ":") else { throw JSONFault(.unexpectedByte, at: index) }
@@ -134,7 +139,7 @@ public struct JSONReader: Sendable {
             // The outermost object's names are its members'.
             if level == 1 {
                 members.append(JSONMember(name: name, value: value, key: key))
-            } else if seen == nil {
+            } else if count <= Self.fewNames {
                 names.append(Name(key: key, value: name))
             }
             skipBlanks(text, &index)
@@ -146,7 +151,8 @@ public struct JSONReader: Sendable {
             if separator == UInt8(ascii: "}") { break }
             skipBlanks(text, &index)
         }
-        names.removeLast(names.count - firstName)
+        if level > 1 { names.removeLast(names.count - firstName) }
+        if count > Self.fewNames { manyNames[level] = nil }
     }
 
     private mutating func array(_ text: Span<UInt8>, _ index: inout Int, level: Int) throws(JSONFault) {
@@ -173,20 +179,23 @@ public struct JSONReader: Sendable {
     /// How many names of an object are compared one with another.
     private static let fewNames = 16
 
-    /// The names so far of the innermost open object.
-    private func openNames(since first: Int, _ level: Int) -> [JSONValue] {
-        level == 1 ? members.map(\.name) : names[first...].map(\.value)
+    /// Whether the innermost open object has no such name yet.
+    private func isNew(_ name: JSONValue, _ key: JSONKey, since first: Int, _ level: Int, in text: Span<UInt8>) -> Bool {
+        if level == 1 {
+            for member in members where isSame(name, key, member.name, member.key, in: text) { return false }
+        } else {
+            for other in names[first...] where isSame(name, key, other.value, other.key, in: text) { return false }
+        }
+        return true
     }
 
-    private func isRepeated(_ name: JSONValue, _ key: JSONKey, since first: Int, _ level: Int, in text: Span<UInt8>) -> Bool {
-        if level == 1 {
-            for member in members where isSame(name, key, member.name, member.key, in: text) { return true }
-        } else {
-            for index in first..<names.count where isSame(name, key, names[index].value, names[index].key, in: text) {
-                return true
-            }
+    /// The same where there are many: comparing each with all before it would be quadratic.
+    private mutating func isNewAmongMany(_ name: JSONValue, since first: Int, _ level: Int, in text: Span<UInt8>) -> Bool {
+        if manyNames[level] == nil {
+            let others = level == 1 ? members.map(\.name) : names[first...].map(\.value)
+            manyNames[level] = Set(others.map { $0.bytes(in: text) })
         }
-        return false
+        return manyNames[level, default: []].insert(name.bytes(in: text)).inserted
     }
 
     private func isSame(
@@ -201,7 +210,13 @@ public struct JSONReader: Sendable {
         return true
     }
 
+    @inline(__always)
     private mutating func skipBlanks(_ text: Span<UInt8>, _ index: inout Int) {
+        if index < text.count, text[index] > 0x20 { return }
+        skipSomeBlanks(text, &index)
+    }
+
+    private mutating func skipSomeBlanks(_ text: Span<UInt8>, _ index: inout Int) {
         while index < text.count {
             switch text[index] {
             case 0x20: index += 1
@@ -215,6 +230,7 @@ public struct JSONReader: Sendable {
 }
 
 /// The byte at `index`, which must be there.
+@inline(__always)
 func next(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) -> UInt8 {
     guard index < text.count else { throw JSONFault(.endOfText, at: text.count) }
     return text[index]

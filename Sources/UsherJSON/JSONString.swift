@@ -1,4 +1,4 @@
-// Strings are most of what is read, and most of their bytes are plain: those are passed over eight at a time.
+// Strings are most of what is read, and most of their bytes are plain: those are passed over many at a time.
 
 /// Validates a string (RFC 8259 §7, RFC 3629) from its opening quote on.
 func string(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) -> JSONValue {
@@ -23,6 +23,7 @@ func string(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) -> JSONVa
 }
 
 /// Passes over eight bytes at a time while none of them is a quote, a backslash, a control character or beyond ASCII.
+@inline(__always)
 private func skipPlain(_ text: Span<UInt8>, _ index: inout Int) {
     let ones: UInt64 = 0x0101_0101_0101_0101
     let highs: UInt64 = 0x8080_8080_8080_8080
@@ -32,7 +33,7 @@ private func skipPlain(_ text: Span<UInt8>, _ index: inout Int) {
         let quotes = word ^ (ones &* 0x22)
         let backslashes = word ^ (ones &* 0x5c)
         // The high bit of each byte that is zero (after xor), below 0x20, or beyond ASCII. A borrow may mark a byte too many, never
-        // one too few: the caller looks at the bytes themselves.
+        // one too few, and never the first.
         let special = (quotes &- ones) | (backslashes &- ones) | (word &- ones &* 0x20) | word
         guard special & highs == 0 else {
             index += (special & highs).trailingZeroBitCount / 8

@@ -105,6 +105,17 @@ public struct JSONValue: Equatable, Sendable {
         var index = Int(start)
         let isNegative = text[index] == UInt8(ascii: "-")
         if isNegative { index += 1 }
+        // Up to 18 digits nothing can overflow.
+        if Int(end) - index <= 18 {
+            var small: Int64 = 0
+            while index < Int(end) {
+                let digit = text[index] &- UInt8(ascii: "0")
+                guard digit <= 9 else { return nil }
+                small = small &* 10 &+ Int64(digit)
+                index += 1
+            }
+            return isNegative ? -small : small
+        }
         while index < Int(end) {
             let digit = text[index] &- UInt8(ascii: "0")
             guard digit <= 9 else { return nil }
@@ -177,6 +188,9 @@ public struct JSONKey: Equatable, Sendable {
     /// Of a name that has escapes: the same as no other's.
     private init(word: UInt64) { self.word = word }
     static let escaped = JSONKey(word: 0xff << 56 | 0xff)
+
+    /// One bit of 64, by the key.
+    var mark: UInt64 { 1 << (word &* 0x9e37_79b9_7f4a_7c15 >> 58) }
 
     /// Whether it holds all of its name.
     public var isWholeName: Bool { word >> 56 <= UInt64(Self.room) }

@@ -2,7 +2,7 @@ public import UsherJSON
 public import UsherModel
 
 /// One operation of the protocol: what HELP says of it, and how it is carried out. `Registry.swift` lists them all.
-public struct Operation: Sendable {
+public final class Operation: Sendable {
     /// In capitals; on the wire in any case.
     public let name: String
     /// One line.
@@ -13,6 +13,15 @@ public struct Operation: Sendable {
     /// What it is called in the journal; nil if it is not worth an event.
     public let event: Event.Kind?
     public let run: Run
+
+    init(name: String, summary: String, members: [Member], example: String, event: Event.Kind?, run: Run) {
+        self.name = name
+        self.summary = summary
+        self.members = members
+        self.example = example
+        self.event = event
+        self.run = run
+    }
 
     public struct Member: Sendable {
         public let name: String

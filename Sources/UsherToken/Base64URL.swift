@@ -41,11 +41,9 @@ enum Base64URL {
             var invalid: UInt32 = 0
             while source + 4 <= text.count {
                 let group =
-                    unsafe table[Int(text[source])] << 18 | table[Int(text[source + 1])] << 12
-                    | table[Int(text[source + 2])] << 6 | table[Int(text[source + 3])]
-                unsafe invalid |=
-                    table[Int(text[source])] | table[Int(text[source + 1])] | table[Int(text[source + 2])]
-                    | table[Int(text[source + 3])]
+                    unsafe table[Int(text[source])] | table[256 + Int(text[source + 1])]
+                    | table[512 + Int(text[source + 2])] | table[768 + Int(text[source + 3])]
+                invalid |= group
                 unsafe bytes[target] = UInt8(truncatingIfNeeded: group >> 16)
                 unsafe bytes[target + 1] = UInt8(truncatingIfNeeded: group >> 8)
                 unsafe bytes[target + 2] = UInt8(truncatingIfNeeded: group)
@@ -54,9 +52,9 @@ enum Base64URL {
             }
             let rest = text.count - source
             if rest > 0 {
-                let third = unsafe rest == 3 ? table[Int(text[source + 2])] : 0
-                let group = unsafe table[Int(text[source])] << 18 | table[Int(text[source + 1])] << 12 | third << 6
-                unsafe invalid |= table[Int(text[source])] | table[Int(text[source + 1])] | third
+                var group = unsafe table[Int(text[source])] | table[256 + Int(text[source + 1])]
+                if rest == 3 { unsafe group |= table[512 + Int(text[source + 2])] }
+                invalid |= group
                 unsafe bytes[target] = UInt8(truncatingIfNeeded: group >> 16)
                 if rest == 3 { unsafe bytes[target + 1] = UInt8(truncatingIfNeeded: group >> 8) }
                 // The bits that are left over must be zero.
@@ -69,8 +67,13 @@ enum Base64URL {
 
 private let encodeTable = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
 
+/// What a character stands for, shifted to where it stands in a group of four: a table of 256 for each place.
 private let decodeTable: [UInt32] = {
-    var table = [UInt32](repeating: 1 << 31, count: 256)
-    for (value, character) in encodeTable.enumerated() { table[Int(character)] = UInt32(value) }
+    var table = [UInt32](repeating: 1 << 31, count: 4 * 256)
+    for place in 0..<4 {
+        for (value, character) in encodeTable.enumerated() {
+            table[place * 256 + Int(character)] = UInt32(value) << UInt32(18 - 6 * place)
+        }
+    }
     return table
 }()

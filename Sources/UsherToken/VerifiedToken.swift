@@ -10,10 +10,9 @@ public struct UnverifiedToken: Sendable {
     /// - Throws: `token_invalid`.
     public init(parsing text: Span<UInt8>) throws(UsherError) {
         // The first dot from the front, the last from the back: one between them would be no base64url.
-        var first = 0
-        while first < text.count, text[first] != UInt8(ascii: ".") { first += 1 }
-        var last = text.count - 1
-        while last > first, text[last] != UInt8(ascii: ".") { last -= 1 }
+        let dot = UInt8(ascii: ".")
+        let first = unsafe text.withUnsafeBufferPointer { unsafe $0.firstIndex(of: dot) } ?? 0
+        let last = unsafe text.withUnsafeBufferPointer { unsafe $0.lastIndex(of: dot) } ?? 0
         guard first > 0, last > first + 1, last + 1 < text.count else { throw .tokenInvalid("A token has three parts.") }
         header = 0..<first
         payload = first + 1..<last
