@@ -93,6 +93,7 @@ enum Schema {
     static func create(in database: Database) throws(StoreFault) {
         try database.run("BEGIN IMMEDIATE")
         for statement in statements { try database.run(statement) }
+        // `applicationID` and `version`: a pragma takes no bound values.
         try database.run("PRAGMA application_id = 0x55736872")
         try database.run("PRAGMA user_version = 1")
         try database.run("COMMIT")

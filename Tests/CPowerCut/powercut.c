@@ -328,6 +328,15 @@ static void settle(powercut *d, inode *n, int torn) {
     n->cut_to = -1;
 }
 
+void powercut_revive(powercut *d) {
+    pthread_mutex_lock(&d->lock);
+    d->is_cut = 0;
+    d->cut_at = d->fail_sync = 0;
+    d->write_code = 0;
+    d->life++;
+    pthread_mutex_unlock(&d->lock);
+}
+
 void powercut_restore(powercut *d, int torn) {
     handle h = {.disk = d};
     ENTER(&h);
@@ -337,11 +346,8 @@ void powercut_restore(powercut *d, int torn) {
         e->seen = e->medium;
         if (e->seen) settle(d, e->seen, torn);
     }
-    d->is_cut = 0;
-    d->cut_at = d->fail_sync = 0;
-    d->write_code = 0;
-    d->life++;
     pthread_mutex_unlock(&d->lock);
+    powercut_revive(d);
 }
 
 #define SET(function, type, field) \

@@ -27,6 +27,7 @@ import UsherThreads
     /// Cuts the power at the n-th change from now.
     func cut(at operation: Int) { unsafe powercut_cut_at(raw, operation) }
     func restore(torn: Bool = false) { unsafe powercut_restore(raw, torn ? 1 : 0) }
+    func revive() { unsafe powercut_revive(raw) }
     var isCut: Bool { unsafe powercut_is_cut(raw) != 0 }
 
     func failSync(_ number: Int) { unsafe powercut_fail_sync(raw, number) }

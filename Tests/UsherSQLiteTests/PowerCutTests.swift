@@ -129,6 +129,32 @@ private struct Acknowledged: Sendable {
         #expect(revocations.isSuperset(of: acknowledged.revocations), "seed \(seed): a revocation is lost")
     }
 
+    /// The process is killed at any moment, and the page cache survives it: what the next one answers from there outlives a power cut,
+    /// though its sync never came.
+    @Test func whatTheNextProcessReadsIsDurable() async throws {
+        var unacknowledged = 0
+        for operation in 1...80 {
+            disk.format(seed: UInt64(operation))
+            let store = try open(checkpoint: 8)
+            disk.cut(at: operation)
+            var acknowledged = 0
+            while (try? await store.revoke(token(acknowledged))) != nil { acknowledged += 1 }
+            store.close()
+            disk.revive()
+            let next = try open()
+            let seen = try await next.revocations(since: 0).count
+            #expect([acknowledged, acknowledged + 1].contains(seen))
+            unacknowledged += seen - acknowledged
+            disk.cut()
+            next.close()
+            disk.restore()
+            let last = try open()
+            #expect(try await last.revocations(since: 0).count == seen, "operation \(operation)")
+            last.close()
+        }
+        #expect(unacknowledged > 0)
+    }
+
     // MARK: Failures of the disk
 
     @Test func aFailedSyncFailsItsWholeBatch() async throws {

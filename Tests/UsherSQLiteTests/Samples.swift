@@ -131,11 +131,11 @@ extension SQLiteStore {
                 return .keep(())
             }
         }
-        while !isHeld.withLock({ $0 }) { await Task.yield() }
+        while !isHeld.withLock({ $0 }), !Task.isCancelled { await Task.yield() }
         return task
     }
 
     func untilWaiting(_ count: Int) async {
-        while waiting < count { await Task.yield() }
+        while waiting < count, !Task.isCancelled { await Task.yield() }
     }
 }

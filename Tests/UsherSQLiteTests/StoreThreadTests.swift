@@ -124,7 +124,7 @@ import UsherThreads
         let session = try await rotated(store)
         let before = disk.syncs
         clock.advance(milliseconds: 600)
-        while disk.syncs == before { await Task.yield() }
+        while disk.syncs == before, !Task.isCancelled { await Task.yield() }
         disk.cut()
         store.close()
         disk.restore()

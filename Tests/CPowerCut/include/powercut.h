@@ -23,6 +23,8 @@ void powercut_cut_at(powercut *, long n);
 /* Puts the power on again: what was not synced is forgotten. With `torn`, a random half of the unsynced sectors, lengths and
    deletions has made it to the medium all the same; a file that was shortened is so before what was written to it later. */
 void powercut_restore(powercut *, int torn);
+/* Undoes the cut as if only the process had been killed: nothing is forgotten, nothing is synced, the handles are dead. */
+void powercut_revive(powercut *);
 int powercut_is_cut(powercut *);
 
 /* Fails the n-th sync from now, once; 0: none. */
