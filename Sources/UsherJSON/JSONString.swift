@@ -22,25 +22,31 @@ func string(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) -> JSONVa
     }
 }
 
-/// Passes over eight bytes at a time while none of them is a quote, a backslash, a control character or beyond ASCII.
+/// Passes over bytes while none of eight is a quote, a backslash, a control character or beyond ASCII.
 @inline(__always)
 private func skipPlain(_ text: Span<UInt8>, _ index: inout Int) {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    let highs: UInt64 = 0x8080_8080_8080_8080
-    let bytes = unsafe text.bytes
-    while index + 8 <= text.count {
-        let word = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
-        let quotes = word ^ (ones &* 0x22)
-        let backslashes = word ^ (ones &* 0x5c)
-        // The high bit of each byte that is zero (after xor), below 0x20, or beyond ASCII. A borrow may mark a byte too many, never
-        // one too few, and never the first.
-        let special = (quotes &- ones) | (backslashes &- ones) | (word &- ones &* 0x20) | word
-        guard special & highs == 0 else {
-            index += (special & highs).trailingZeroBitCount / 8
-            return
+    // In bounds: eight bytes are loaded where eight are left.
+    let last = text.count - 8
+    guard index <= last else { return }
+    index = unsafe text.withUnsafeBytes { bytes in
+        var index = index
+        while index <= last {
+            let marks = special(unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            if marks != 0 { return index + marks.trailingZeroBitCount / 8 }
+            index &+= 8
         }
-        index += 8
+        return index
     }
+}
+
+/// The high bit of each byte that is not plain. A borrow may mark a byte too many, but only behind one that is marked rightly.
+@inline(__always)
+private func special(_ word: UInt64) -> UInt64 {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    // With the bit of 2 turned over, the quote (0x22) comes to stand next to the control characters, and the blank does not.
+    let quotesAndControls = (word ^ ones &* 0x02) &- ones &* 0x21
+    let backslashes = (word ^ ones &* 0x5c) &- ones
+    return (quotesAndControls | backslashes | word) & (ones &* 0x80)
 }
 
 /// From the backslash on.
