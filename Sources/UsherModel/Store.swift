@@ -26,9 +26,9 @@ public protocol Store: Sendable {
         _ decide: @escaping @Sendable (StoredSession?, ServiceTime) throws(UsherError) -> SessionStep<Answer>
     ) async throws(UsherError) -> Answer
 
-    /// Ends every live session of a user, and adds `others`.
-    /// - Returns: what must be refused from now on, `others` not repeated.
-    func endSessions(of user: UserID, at now: NumericDate, adding others: [Revocation]) async throws(UsherError) -> [Revocation]
+    /// Ends every live session of a user.
+    /// - Returns: what must be refused from now on.
+    func endSessions(of user: UserID, at now: NumericDate) async throws(UsherError) -> [Revocation]
 
     /// Adds a revocation of a token, or of a session that the store has no row of.
     /// - Returns: false if there was one already, which then lasts as long as the longer of both.

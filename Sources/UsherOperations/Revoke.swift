@@ -89,14 +89,16 @@ struct Revoke: DeferredRequest {
             return Revoked(isRevoked: try await end(revocation, isLive: isLive, proof: proof, on: service, as: attempt))
         case .user(let user, let session):
             let ended = try await service.orRefuse(session) { service throws(UsherError) in
-                // A user that is none of ours has no sessions here but the one that the token names.
-                guard let user else {
+                var ended: [Revocation] = []
+                if let user { ended = try await service.store.endSessions(of: user, at: service.clock.now()) }
+                // The session of a token made elsewhere is none of those that the store has.
+                if !ended.contains(where: { $0.id == session.id }) {
                     _ = try await service.store.revoke(session)
-                    return [] as [Revocation]
+                    ended.append(session)
                 }
-                return try await service.store.endSessions(of: user, at: service.clock.now(), adding: [session])
+                return ended
             }
-            service.refuse(ended + [session])
+            service.refuse(ended)
             return Revoked(isRevoked: true)
         }
     }

@@ -73,10 +73,8 @@ public final class SQLiteStore: Store {
         try await perform { transaction throws(StoreFault) in try transaction.update(session, decide) }
     }
 
-    public func endSessions(
-        of user: UserID, at now: NumericDate, adding others: [Revocation]
-    ) async throws(UsherError) -> [Revocation] {
-        try await perform { transaction throws(StoreFault) in try transaction.endSessions(of: user, at: now, adding: others) }
+    public func endSessions(of user: UserID, at now: NumericDate) async throws(UsherError) -> [Revocation] {
+        try await perform { transaction throws(StoreFault) in try transaction.endSessions(of: user, at: now) }
     }
 
     public func revoke(_ revocation: Revocation) async throws(UsherError) -> Bool {

@@ -76,9 +76,8 @@ extension Transaction {
             ])
     }
 
-    func endSessions(of user: UserID, at now: NumericDate, adding others: [Revocation]) throws(StoreFault) -> [Revocation] {
-        for other in others { _ = try revoke(other) }
-        return try database.all(
+    func endSessions(of user: UserID, at now: NumericDate) throws(StoreFault) -> [Revocation] {
+        try database.all(
             """
             UPDATE sessions SET ended_at = ?1, purge_at = max(access_until, ?1)
             WHERE user = ?2 AND ended_at IS NULL RETURNING id, access_until

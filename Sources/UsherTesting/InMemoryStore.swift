@@ -169,11 +169,8 @@ public final class InMemoryStore: Store {
         }
     }
 
-    public func endSessions(
-        of user: UserID, at now: NumericDate, adding others: [Revocation]
-    ) async throws(UsherError) -> [Revocation] {
+    public func endSessions(of user: UserID, at now: NumericDate) async throws(UsherError) -> [Revocation] {
         try perform { state throws(UsherError) in
-            for other in others { _ = state.revoke(other) }
             let live = state.sessions.values.filter { $0.session.user == user && !$0.isEnded }
             for entry in live { state.sessions[entry.session.id]?.session.endedAt = now }
             return live.map(\.revocation)

@@ -39,7 +39,7 @@ private struct Acknowledged: Sendable {
             { _ = try await store.revoke(Revocation(kind: .token, id: "a", until: 5)) },
             { _ = try await store.open(samples.login(account)) },
             { _ = try await store.update(session.id) { _, _ throws(UsherError) in .end(6, ()) } },
-            { _ = try await store.endSessions(of: account.user.id, at: 7, adding: []) },
+            { _ = try await store.endSessions(of: account.user.id, at: 7) },
             { _ = try await store.purge(before: .max, most: 10) },
         ]
         for write in writes {
