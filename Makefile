@@ -1,7 +1,7 @@
 # Usher. `make run` and `make test` are all a newcomer needs; each installs what it lacks.
 
 PACKAGES      = g++ libssl-dev libcrypt-dev libsystemd-dev libsqlite3-dev libtomlplusplus-dev pkg-config socat
-TEST_PACKAGES = python3 python3-pytest python3-jwt ruby ruby-jwt php-cli systemd
+TEST_PACKAGES = python3 python3-venv python3-pytest python3-jwt ruby ruby-jwt php-cli systemd
 
 # A release has the Swift and C++ runtimes in it and needs only Debian's own libraries. (The C++ library is found in a folder where there is
 # only the static one; relative relocations, packed, take 4 KB instead of 550.)
@@ -51,6 +51,7 @@ deps:
 
 test-deps: deps
 	@Tests/packages $(TEST_PACKAGES)
+	@Tests/venv .venv
 
 clean:
-	rm -rf .build .build-*
+	rm -rf .build .build-* .venv

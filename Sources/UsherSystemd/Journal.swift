@@ -27,7 +27,7 @@ public final class Journal: EventLog {
         self.capacity = capacity
         let queue = Mailbox(EventQueue())
         self.queue = queue
-        thread = Thread(name: "journal") { writeEvents(of: queue, to: sink) }
+        thread = Thread(name: "usher-journal") { writeEvents(of: queue, to: sink) }
     }
 
     public func record(_ event: Event) {

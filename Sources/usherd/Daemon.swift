@@ -23,11 +23,22 @@ enum Daemon {
             throw StartFailure("No state folder: give --state DIR, or set server.state.")
         }
         let state = try StateFolder(claiming: statePath)
+        let secrets = try Secrets(state: state, algorithm: configuration.tokens.algorithm, random: OpenSSLRandom())
+        let listeners = try listeners(configuration)
+        do throws(StartFailure) {
+            try serve(configuration, listeners, state, secrets, signals)
+        } catch {
+            // A socket that nobody serves would make clients wait.
+            for listener in listeners { listener.remove() }
+            throw error
+        }
+    }
+
+    private static func serve(
+        _ configuration: Configuration, _ listeners: [Listener], _ state: StateFolder, _ secrets: borrowing Secrets, _ signals: Int32
+    ) throws(StartFailure) {
         let clock = SystemClock()
         let random = OpenSSLRandom()
-        let secrets = try Secrets(state: state, algorithm: configuration.tokens.algorithm, random: random)
-        let listeners = try listeners(configuration)
-
         let journal = Journal(threshold: configuration.logLevel.priority)
         let reactorBox = Lock<Reactor?>(nil)
         let store: SQLiteStore
