@@ -61,6 +61,10 @@ let package = Package(
 
         module("UsherTesting", ["UsherModel", "UsherThreads"]),
 
+        tests("UsherModelTests", ["UsherModel"]),
+        tests("UsherThreadsTests", ["UsherThreads"]),
+        tests("UsherJSONTests", ["UsherJSON", "UsherModel", "UsherTesting"]),
+        tests("UsherTokenTests", ["UsherToken", "UsherJSON", "UsherModel", "UsherCrypto", "UsherTesting"]),
         tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
         tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads"]),
         // A disk that forgets what was not synced.

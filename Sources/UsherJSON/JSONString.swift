@@ -58,25 +58,28 @@ private func escape(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) {
         UInt8(ascii: "r"), UInt8(ascii: "t"):
         index += 1
     case UInt8(ascii: "u"):
-        let first = try codeUnit(text, &index)
-        if first & 0xfc00 == 0xdc00 { throw JSONFault(.loneSurrogate, at: backslash) }
+        let first = try codeUnit(text, &index, isOtherHalf: false, backslash)
         guard first & 0xfc00 == 0xd800 else { return }
         guard try next(text, &index) == UInt8(ascii: "\\") else { throw JSONFault(.loneSurrogate, at: backslash) }
         index += 1
         guard try next(text, &index) == UInt8(ascii: "u") else { throw JSONFault(.loneSurrogate, at: backslash) }
-        guard try codeUnit(text, &index) & 0xfc00 == 0xdc00 else { throw JSONFault(.loneSurrogate, at: backslash) }
+        _ = try codeUnit(text, &index, isOtherHalf: true, backslash)
     default: throw JSONFault(.invalidEscape, at: index)
     }
 }
 
-/// From the `u` on, four digits.
-private func codeUnit(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) -> UInt32 {
+/// From the `u` on, four digits. A surrogate is found lone at the digit that leaves no other way: the second tells a low one.
+private func codeUnit(_ text: Span<UInt8>, _ index: inout Int, isOtherHalf: Bool, _ backslash: Int) throws(JSONFault) -> UInt32 {
     var unit: UInt32 = 0
     index += 1
-    for _ in 0..<4 {
+    for position in 0..<4 {
         guard let digit = hexadecimalDigit(try next(text, &index)) else { throw JSONFault(.invalidEscape, at: index) }
         unit = unit << 4 | UInt32(digit)
-        index += 1
+        switch position {
+        case 0 where isOtherHalf && unit != 0xd, 1 where isOtherHalf != (unit & 0xfc == 0xdc):
+            throw JSONFault(.loneSurrogate, at: backslash)
+        default: index += 1
+        }
     }
     return unit
 }

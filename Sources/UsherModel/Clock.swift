@@ -26,7 +26,7 @@ public struct ServiceTime: Sendable, Equatable {
         self.now = now
     }
 
-    /// Whether less than `window` has passed since `moment`. A window that was still open at the restart starts anew with the
+    /// Whether no more than `window` has passed since `moment`. A window that was still open at the restart starts anew with the
     /// process: neither the downtime nor a client's wait for it is held against the client.
     public func isWithin(_ window: Int64, of moment: Int64) -> Bool {
         let wasOpenAtStart = moment < atStart && atStart - moment <= window

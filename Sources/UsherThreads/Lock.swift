@@ -28,7 +28,7 @@ import Glibc
         unsafe pthread_mutex_lock(mutex)
         defer { unsafe pthread_mutex_unlock(mutex) }
         var deadline = timespec()
-        if let milliseconds {
+        if let milliseconds = milliseconds.map({ max($0, 0) }) {
             unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)
             let nanoseconds = Int64(deadline.tv_nsec) + milliseconds % 1000 * 1_000_000
             deadline.tv_sec += Int(milliseconds / 1000 + nanoseconds / 1_000_000_000)

@@ -19,7 +19,7 @@ public final class Thread: @unchecked Sendable {
 
     /// - Parameters:
     ///   - name: at most 15 bytes, as `ps -L` shows it.
-    ///   - niceness: added to the process's own (setpriority(2)); 0 leaves it.
+    ///   - niceness: added to that of the calling thread (nice(2)); 0 leaves it.
     public init(name: String, niceness: Int32 = 0, _ body: @escaping @Sendable () -> Void) {
         let start = unsafe Unmanaged.passRetained(Start(name: name, niceness: niceness, body: body))
         let failure = unsafe pthread_create(
@@ -27,8 +27,8 @@ public final class Thread: @unchecked Sendable {
             { argument in
                 let start = unsafe Unmanaged<Start>.fromOpaque(argument!).takeRetainedValue()
                 unsafe usher_name_thread(start.name)
-                // On Linux the priority is the thread's: who 0 is the caller.
-                if start.niceness != 0 { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, start.niceness) }
+                // On Linux this is the calling thread's alone.
+                if start.niceness != 0 { _ = nice(start.niceness) }
                 start.body()
                 return nil
             }, start.toOpaque())

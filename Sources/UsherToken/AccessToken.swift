@@ -102,8 +102,8 @@ public struct AccessToken: ~Copyable {
     /// Whether its role is one of these.
     public borrowing func hasRole(among roles: [String]) -> Bool {
         token.withPayload { payload in
-            guard let role = role?.string(in: payload) else { return false }
-            return roles.contains(role)
+            guard let role else { return false }
+            return roles.contains { role.isSame($0, in: payload) }
         }
     }
 
@@ -189,8 +189,11 @@ extension JSONValue {
         return number
     }
 
-    fileprivate func isSame(_ other: String, in text: Span<UInt8>) -> Bool {
-        if isEscaped { return string(in: text) == other }
+    /// Whether this is a string of the same characters, with no canonicalization (RFC 7519 §2): what Swift's `==` of strings takes for
+    /// equal may differ.
+    func isSame(_ other: String, in text: Span<UInt8>) -> Bool {
+        guard kind == .string else { return false }
+        if isEscaped { return bytes(in: text).elementsEqual(other.utf8) }
         guard content.count == other.utf8.count else { return false }
         var index = content.lowerBound
         for byte in other.utf8 {

@@ -3,10 +3,11 @@ public import UsherModel
 
 /// What no longer verifies, in memory, for the hot path: by `jti` and by `sid`, each kept until the last token concerned has expired.
 ///
-/// The ids that are issued here are UUIDs and are kept as their 16 bytes; those of tokens made elsewhere may be any text.
+/// The ids that are issued here are UUIDs and are kept as their 16 bytes; those of tokens made elsewhere may be any text, and are kept
+/// as its UTF-8, since strings that Swift takes for equal may differ.
 public struct Revocations: Sendable {
     private var uuids: [Key<UUIDv7>: NumericDate] = [:]
-    private var others: [Key<String>: NumericDate] = [:]
+    private var others: [Key<[UInt8]>: NumericDate] = [:]
 
     private struct Key<ID: Hashable & Sendable>: Hashable, Sendable {
         let kind: Revocation.Kind
@@ -23,7 +24,8 @@ public struct Revocations: Sendable {
         if let uuid = UUIDv7(parsing: revocation.id) {
             uuids[Key(kind: revocation.kind, id: uuid), default: revocation.until].extend(to: revocation.until)
         } else {
-            others[Key(kind: revocation.kind, id: revocation.id), default: revocation.until].extend(to: revocation.until)
+            let id = Array(revocation.id.utf8)
+            others[Key(kind: revocation.kind, id: id), default: revocation.until].extend(to: revocation.until)
         }
     }
 
@@ -33,7 +35,7 @@ public struct Revocations: Sendable {
 
     public func contains(_ kind: Revocation.Kind, _ id: String) -> Bool {
         if let uuid = UUIDv7(parsing: id) { return uuids[Key(kind: kind, id: uuid)] != nil }
-        return others[Key(kind: kind, id: id)] != nil
+        return others[Key(kind: kind, id: Array(id.utf8))] != nil
     }
 
     func contains(_ kind: Revocation.Kind, _ id: JSONValue, in text: Span<UInt8>) -> Bool {

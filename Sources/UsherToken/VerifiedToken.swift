@@ -66,11 +66,11 @@ public struct UnverifiedToken: Sendable {
             throw .tokenInvalid("The token's header is not JSON: \(error.reason.rawValue).")
         }
         // RFC 8725 §3.1: the algorithm is the key's, not the token's to choose.
-        guard reader.value("alg", in: json)?.string(in: json) == key.algorithm.rawValue else {
+        guard reader.value("alg", in: json)?.isSame(key.algorithm.rawValue, in: json) == true else {
             throw .tokenInvalid("The token's alg is not the key's.")
         }
         guard reader.anyValue("crit", in: json) == nil else { throw .tokenInvalid("The token has a crit header.") }
-        if let named = reader.anyValue("kid", in: json), named.string(in: json) != key.identifier {
+        if let named = reader.anyValue("kid", in: json), !named.isSame(key.identifier, in: json) {
             throw .tokenInvalid("The token's kid is not known.")
         }
         guard let named = reader.value("typ", in: json), type.isNamed(by: named, in: json) else {

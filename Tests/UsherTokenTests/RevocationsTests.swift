@@ -1,0 +1,67 @@
+import Testing
+import UsherModel
+
+@testable import UsherToken
+
+@Suite struct RevocationsTests {
+    static let uuid = "01900000-0000-7000-8000-0000000000ab"
+
+    @Test(arguments: [uuid, uuid.uppercased(), "other", "", "é", "a\0b", uuid + " "])
+    func `an id is revoked as what it is`(_ id: String) {
+        var revocations = Revocations()
+        #expect(revocations.isEmpty)
+        revocations.insert(Revocation(kind: .token, id: id, until: 100))
+        #expect(!revocations.isEmpty)
+        #expect(revocations.count == 1)
+        #expect(revocations.contains(.token, id))
+        #expect(!revocations.contains(.session, id))
+        #expect(!revocations.contains(.token, id + "x"))
+        revocations.insert(Revocation(kind: .session, id: id, until: 100))
+        #expect(revocations.contains(.session, id))
+        #expect(revocations.count == 2)
+    }
+
+    @Test func `the case of an id counts`() {
+        var revocations = Revocations()
+        revocations.insert(Revocation(kind: .token, id: Self.uuid, until: 100))
+        #expect(!revocations.contains(.token, Self.uuid.uppercased()))
+    }
+
+    @Test func `ids that Unicode takes for equivalent are two`() {
+        var revocations = Revocations()
+        revocations.insert(Revocation(kind: .token, id: "caf\u{e9}", until: 100))
+        #expect(revocations.contains(.token, "caf\u{e9}"))
+        #expect(!revocations.contains(.token, "cafe\u{301}"))
+    }
+
+    @Test(arguments: [uuid, "other"])
+    func `of two of the same the longer holds, and is forgotten when it is over`(_ id: String) {
+        for order in [[100, 200], [200, 100]] as [[NumericDate]] {
+            var revocations = Revocations()
+            revocations.insert(order.map { Revocation(kind: .session, id: id, until: $0) })
+            #expect(revocations.count == 1)
+            revocations.purge(before: 101)
+            #expect(revocations.contains(.session, id))
+            revocations.purge(before: 200)
+            #expect(revocations.contains(.session, id))
+            revocations.purge(before: 201)
+            #expect(!revocations.contains(.session, id))
+            #expect(revocations.isEmpty)
+        }
+    }
+
+    @Test func `a purge takes what is over and leaves the rest`() {
+        var revocations = Revocations()
+        for number in 0..<100 {
+            let digits = String(number)
+            let id =
+                number.isMultiple(of: 2)
+                ? "01900000-0000-7000-8000-0000000000" + String(repeating: "0", count: 2 - digits.count) + digits : "x\(number)"
+            revocations.insert(Revocation(kind: number.isMultiple(of: 3) ? .token : .session, id: id, until: NumericDate(number)))
+        }
+        for moment in [0, 1, 50, 99, 100] {
+            revocations.purge(before: NumericDate(moment))
+            #expect(revocations.count == 100 - moment)
+        }
+    }
+}
