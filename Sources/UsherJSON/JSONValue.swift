@@ -190,7 +190,7 @@ public struct JSONKey: Equatable, Sendable {
     static let escaped = JSONKey(word: 0xff << 56 | 0xff)
 
     /// One bit of 64, by the key.
-    var mark: UInt64 { 1 << (word &* 0x9e37_79b9_7f4a_7c15 >> 58) }
+    var mark: UInt64 { 1 << ((word &* 0x9e37_79b9_7f4a_7c15) >> 58) }
 
     /// Whether it holds all of its name.
     public var isWholeName: Bool { word >> 56 <= UInt64(Self.room) }

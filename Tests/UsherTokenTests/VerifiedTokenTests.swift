@@ -10,15 +10,15 @@ import UsherTesting
     // MARK: Form
 
     @Test(arguments: [
-        "", ".", "..", "...", "a", "a.b", "a.", ".b", "a..c", ".b.c", "a.b.", "a..", ".b.", "..c", "a.b.c.d", "a.b.c.", ".a.b.c",
-        "a.b..c", "....",
+        "", ".", "..", "...", "a", "a.b", "a.", ".b", "a..c", ".b.c", "a.b.", "a..", ".b.", "..c", "a.b.c.", ".a.b.c", "....",
     ])
     func `what has not three parts is no token`(_ text: String) {
         let fault = #expect(throws: UsherError.self) { try UnverifiedToken(parsing: Array(text.utf8).span) }
         #expect(fault?.code == .tokenInvalid)
     }
 
-    @Test(arguments: ["a.b.c", "é.é.é", "\0.\0.\0", "a.b.c\n"])
+    /// A dot more, between the first and the last, is told as base64url that is none.
+    @Test(arguments: ["a.b.c", "é.é.é", "\0.\0.\0", "a.b.c\n", "a.b.c.d", "a.b..c"])
     func `what has three parts but nothing right in them`(_ text: String) throws {
         #expect(try Forge().code(text) == .tokenInvalid)
     }
@@ -240,7 +240,7 @@ import UsherTesting
         let payload = base64URL(Array(Forge.payload().utf8))
         #expect(forge.code(forge.signed(header + "." + payload)) == nil)
         for changed in [
-            payload + "=", payload + "==", payload + "A", payload + "*", "+" + payload.dropFirst(), payload + "\n", " " + payload,
+            payload + "=", payload + "==", payload + "A", payload + "*", payload + "." + payload, payload + ".", "." + payload, "+" + payload.dropFirst(), payload + "\n", " " + payload,
             "e", "e30B", "e31",
         ] {
             #expect(forge.code(forge.signed(header + "." + changed)) == .tokenInvalid)
