@@ -38,7 +38,7 @@ lint:
 	swift format lint --strict --recursive Sources Tests Package.swift
 
 test-tsan: test-deps
-	swift test $(STRICT) --sanitize thread --scratch-path .build-tsan
+	TSAN_OPTIONS=suppressions=$(CURDIR)/Tests/tsan.suppressions swift test $(STRICT) --sanitize thread --scratch-path .build-tsan
 
 fuzz: deps
 	@Tests/Fuzz/run 30

@@ -31,6 +31,7 @@ public struct JSONValue: Equatable, Sendable {
     /// A string's meaning in UTF-8; only of a string.
     public func bytes(in text: Span<UInt8>) -> [UInt8] {
         let content = content
+        if content.isEmpty { return [] }
         return unsafe Array(unsafeUninitializedCapacity: content.count) { buffer, count in
             count = unsafe unescape(in: text, to: UnsafeMutableRawBufferPointer(buffer))
         }
