@@ -61,6 +61,27 @@ let package = Package(
 
         module("UsherTesting", ["UsherModel", "UsherThreads"]),
 
+        // What the tests of the spine have in common: a service over stand-ins, asked by lines.
+        .target(
+            name: "UsherHarness",
+            dependencies: [
+                "UsherWire", "UsherOperations", "UsherToken", "UsherJSON", "UsherModel", "UsherThreads", "UsherCrypto",
+                "UsherTesting",
+            ],
+            path: "Tests/UsherHarness", swiftSettings: settings),
+        tests(
+            "UsherOperationsTests",
+            ["UsherHarness", "UsherOperations", "UsherToken", "UsherJSON", "UsherModel", "UsherTesting", "UsherCrypto"]),
+        tests(
+            "UsherWireTests",
+            ["UsherHarness", "UsherWire", "UsherOperations", "UsherJSON", "UsherModel", "UsherTesting"]),
+        tests(
+            "UsherServerTests",
+            [
+                "UsherHarness", "UsherServer", "UsherWire", "UsherOperations", "UsherModel", "UsherThreads", "UsherTesting",
+                "CEpoll",
+            ]),
+        tests("usherdTests", ["usherd", "UsherModel"]),
         tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
         tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads"]),
         // A disk that forgets what was not synced.
