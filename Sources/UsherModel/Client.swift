@@ -18,6 +18,8 @@ public struct IPAddress: Sendable, Equatable, CustomStringConvertible {
 
     /// Nil for what inet_pton(3) takes for neither family.
     public init?(parsing raw: String) {
+        // To C the text would end there.
+        guard !raw.utf8.contains(0) else { return nil }
         for family in [AF_INET, AF_INET6] {
             var address = in6_addr()
             guard unsafe inet_pton(family, raw, &address) == 1 else { continue }
