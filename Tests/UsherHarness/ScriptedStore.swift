@@ -25,6 +25,12 @@ public final class ScriptedStore: Store {
 
     /// Runs before each such call; what it throws is thrown instead. Nil for nothing any more.
     public func before(_ call: Call, _ step: Step?) { script.withLock { $0.before[call] = step } }
+    /// Lets such calls fail from now on, with nothing done; nil lets them work again.
+    public func fail(_ calls: [Call], with error: UsherError?) {
+        var step: Step?
+        if let error { step = { () throws(UsherError) in throw error } }
+        for call in calls { before(call, step) }
+    }
     /// Runs after each such call was carried out; what it throws is thrown instead of its answer.
     public func after(_ call: Call, _ step: Step?) { script.withLock { $0.after[call] = step } }
     /// Whether `update` reads and decides, and then fails to commit.

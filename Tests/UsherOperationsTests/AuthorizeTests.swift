@@ -1,6 +1,7 @@
 import Testing
 import UsherHarness
 import UsherModel
+import UsherOperations
 import UsherTesting
 
 struct AuthorizeTests {

@@ -1,6 +1,7 @@
 import Testing
 import UsherHarness
 import UsherModel
+import UsherOperations
 import UsherTesting
 
 struct LoginRequestTests {
@@ -150,11 +151,11 @@ struct LoginRequestTests {
         let harness = Harness()
         #expect(await harness.register().isOK)
         for call in [ScriptedStore.Call.account, .open] {
-            harness.store.before(call) { () throws(UsherError) in throw .storeUnavailable(cause: "gone") }
+            harness.store.fail([call], with: .storeUnavailable(cause: "gone"))
             #expect(await harness.login().error == "store_unavailable")
-            harness.store.before(call) { () throws(UsherError) in throw .busy }
+            harness.store.fail([call], with: .busy)
             #expect(await harness.login().error == "busy")
-            harness.store.before(call, nil)
+            harness.store.fail([call], with: nil)
         }
         for (error, code) in [(UsherError.busy, "busy"), (UsherError(.internal, cause: "libcrypt"), "internal")] {
             harness.workers.fail(with: error)

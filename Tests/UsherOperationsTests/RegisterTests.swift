@@ -1,6 +1,7 @@
 import Testing
 import UsherHarness
 import UsherModel
+import UsherOperations
 import UsherTesting
 
 struct RegisterTests {
@@ -110,7 +111,7 @@ struct RegisterTests {
     @Test func theStoreHasTheLastWordOnNames() async {
         let harness = Harness()
         // As if another request had been written since the names were found free.
-        harness.store.before(.create) { () throws(UsherError) in throw UsherError(.accountExists, detail: .field("username")) }
+        harness.store.fail([.create], with: UsherError(.accountExists, detail: .field("username")))
         let reply = await harness.register("bob")
         #expect(reply.error == "account_exists")
         #expect(reply.field == "username")
@@ -152,12 +153,12 @@ struct RegisterTests {
     @Test func failuresOfOursLookLikeNothingElse() async {
         let harness = Harness()
         for call in [ScriptedStore.Call.takenField, .create] {
-            harness.store.before(call) { () throws(UsherError) in throw .storeUnavailable(cause: "the disk is full") }
+            harness.store.fail([call], with: .storeUnavailable(cause: "the disk is full"))
             let reply = await harness.register()
             #expect(reply.error == "store_unavailable")
             #expect(reply.integer("status") == 503)
             #expect(!reply.line.contains("disk"))
-            harness.store.before(call, nil)
+            harness.store.fail([call], with: nil)
         }
         harness.workers.fail(with: .busy)
         let reply = await harness.register()
