@@ -62,7 +62,7 @@ public final class Harness {
     }
 
     /// The reply to a request of these members, besides `op`.
-    public func ask(_ op: String, _ members: [String: Any] = [:]) async -> Reply {
+    public func ask(_ op: String, _ members: [String: Any]) async -> Reply {
         await ask(json(members.merging(["op": op]) { _, op in op }))
     }
 

@@ -44,4 +44,4 @@ public func json(_ members: [String: Any]) -> String {
 }
 
 /// JSON's null, as a member of a request.
-public func Null() -> Any { NSNull() }
+public func null() -> Any { NSNull() }

@@ -65,12 +65,12 @@ struct AuthorizeTests {
 
     @Test func aListMustBeGiven() async throws {
         let token = try await token()
-        for members: [String: Any] in [[:], ["roles": Null()], ["roles": Null(), "permissions": Null()]] {
+        for members: [String: Any] in [[:], ["roles": null()], ["roles": null(), "permissions": null()]] {
             let reply = await harness.ask("AUTHORIZE", members.merging(["token": token]) { _, new in new })
             #expect(reply.error == "missing_field")
             #expect(reply.field == "roles")
         }
-        let wrong: [Any] = [[String](), "admin", ["admin", 5] as [Any], [""], ["admin", Null()] as [Any], [["admin"]], 5, true]
+        let wrong: [Any] = [[String](), "admin", ["admin", 5] as [Any], [""], ["admin", null()] as [Any], [["admin"]], 5, true]
         for name in ["roles", "permissions"] {
             for value in wrong {
                 let reply = await harness.ask("AUTHORIZE", ["token": token, name: value])

@@ -40,6 +40,6 @@ struct HelpTests {
             #expect(reply.error == "invalid_field")
             #expect(reply.field == "topic")
         }
-        #expect(await harness.ask("HELP", ["topic": Null()]).isOK)
+        #expect(await harness.ask("HELP", ["topic": null()]).isOK)
     }
 }

@@ -25,7 +25,7 @@ struct LoginRequestTests {
 
     @Test func takesExactlyOneName() async {
         let harness = Harness()
-        let none = await harness.ask("LOGIN", ["password": "x", "username": Null()])
+        let none = await harness.ask("LOGIN", ["password": "x", "username": null()])
         #expect(none.error == "missing_field")
         #expect(none.field == "login")
         for pair in [["username", "login"], ["username", "email"], ["email", "login"], ["email", "login", "username"]] {
@@ -34,7 +34,7 @@ struct LoginRequestTests {
             let reply = await harness.ask("LOGIN", members)
             #expect(reply.error == "invalid_field")
         }
-        let one = await harness.ask("LOGIN", ["login": "ada", "email": Null(), "username": Null(), "password": "x"])
+        let one = await harness.ask("LOGIN", ["login": "ada", "email": null(), "username": null(), "password": "x"])
         #expect(one.error == "invalid_credentials")
     }
 

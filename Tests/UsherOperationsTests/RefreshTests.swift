@@ -132,7 +132,7 @@ struct RefreshTests {
         let client = await harness.refresh(good.refreshToken, ["client": ["ip": "localhost"]])
         #expect(client.error == "invalid_field")
         #expect(client.field == "client")
-        #expect(await harness.refresh(good.refreshToken, ["client": Null()]).isOK)
+        #expect(await harness.refresh(good.refreshToken, ["client": null()]).isOK)
     }
 
     @Test func aDisabledUsersSessionEnds() async throws {

@@ -44,7 +44,7 @@ struct RegisterTests {
     @Test(arguments: ["username", "email", "password"])
     func missingMembersAreNamed(_ name: String) async {
         let harness = Harness()
-        let reply = await harness.register("ada", [name: Null()])
+        let reply = await harness.register("ada", [name: null()])
         #expect(reply.error == "missing_field")
         #expect(reply.field == name)
         let wrong = await harness.register("ada", [name: 5])

@@ -134,7 +134,7 @@ struct RevokeTests {
             #expect(reply.field == "scope")
         }
         #expect(await harness.refresh(good.refreshToken).isOK)
-        #expect(await harness.ask("REVOKE", ["token": good.accessToken, "scope": Null()]).bool("revoked") == true)
+        #expect(await harness.ask("REVOKE", ["token": good.accessToken, "scope": null()]).bool("revoked") == true)
     }
 
     @Test func tokensMadeElsewhere() async {

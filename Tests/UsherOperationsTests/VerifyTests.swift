@@ -37,8 +37,8 @@ struct VerifyTests {
         let harness = Harness()
         let token = await harness.register().accessToken
         let cases: [([String: Any], String, String?)] = [
-            ([:], "token_required", nil), (["token": Null()], "token_required", nil),
-            (["token": Null(), "authorization": Null()], "token_required", nil),
+            ([:], "token_required", nil), (["token": null()], "token_required", nil),
+            (["token": null(), "authorization": null()], "token_required", nil),
             (["token": ""], "token_invalid", nil), (["token": "a.b.c"], "token_invalid", nil),
             (["token": 5], "invalid_field", "token"), (["authorization": 5], "invalid_field", "authorization"),
             (["token": token, "authorization": "Bearer " + token], "invalid_field", "authorization"),
@@ -145,7 +145,7 @@ struct VerifyTests {
         #expect(await harness.verify(token, ["optional": true, "authorization": "Bearer x"]).error == "invalid_field")
         #expect(await harness.verify(token, ["optional": true, "audience": ""]).error == "invalid_field")
         #expect(await harness.verify("", ["optional": false]).error == "token_invalid")
-        #expect(await harness.verify("", ["optional": Null()]).error == "token_invalid")
+        #expect(await harness.verify("", ["optional": null()]).error == "token_invalid")
     }
 
     /// A signed payload may hold line feeds between its members.
