@@ -65,6 +65,27 @@ let package = Package(
         tests("UsherThreadsTests", ["UsherThreads"]),
         tests("UsherJSONTests", ["UsherJSON", "UsherModel", "UsherTesting"]),
         tests("UsherTokenTests", ["UsherToken", "UsherJSON", "UsherModel", "UsherCrypto", "UsherTesting"]),
+        // What the tests of the spine have in common: a service over stand-ins, asked by lines.
+        .target(
+            name: "UsherHarness",
+            dependencies: [
+                "UsherWire", "UsherOperations", "UsherToken", "UsherJSON", "UsherModel", "UsherThreads", "UsherCrypto",
+                "UsherTesting",
+            ],
+            path: "Tests/UsherHarness", swiftSettings: settings),
+        tests(
+            "UsherOperationsTests",
+            ["UsherHarness", "UsherOperations", "UsherToken", "UsherJSON", "UsherModel", "UsherTesting", "UsherCrypto"]),
+        tests(
+            "UsherWireTests",
+            ["UsherHarness", "UsherWire", "UsherOperations", "UsherJSON", "UsherModel", "UsherTesting"]),
+        tests(
+            "UsherServerTests",
+            [
+                "UsherHarness", "UsherServer", "UsherWire", "UsherOperations", "UsherModel", "UsherThreads", "UsherTesting",
+                "CEpoll",
+            ]),
+        tests("usherdTests", ["usherd", "UsherModel"]),
         tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
         tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads"]),
         // A disk that forgets what was not synced.

@@ -92,6 +92,17 @@ public final class AuthService {
         return !unsettled.contains { $0.kind == .token && $0.id == id || $0.kind == .session && $0.id == session }
     }
 
+    /// Refuses the tokens of a session that has been ended in the store.
+    /// - Parameter until: when the last token that was seen of it expires: later than the row knows if the store has gone back in time, or
+    ///   the token was made elsewhere.
+    func refuse(_ ended: Session, until: NumericDate) async throws(UsherError) {
+        refuse([ended.revocation])
+        guard until > ended.accessUntil else { return }
+        let longer = Revocation(kind: .session, id: ended.id.description, until: until)
+        try await orRefuse(longer) { service throws(UsherError) in _ = try await service.store.revoke(longer) }
+        refuse([longer])
+    }
+
     /// Refuses at once what the store failed to take; `settle` tries again.
     func refuseUnsettled(_ revocation: Revocation) {
         revocations.insert(revocation)
@@ -119,11 +130,11 @@ public final class AuthService {
     private func persist(_ revocation: Revocation) async throws(UsherError) {
         if revocation.kind == .session, let uuid = UUIDv7(parsing: revocation.id) {
             let now = clock.now()
-            let isKnown = try await store.update(SessionID(uuid)) { stored, _ in
-                guard let stored else { return .keep(false) }
-                return stored.session.endedAt == nil ? .end(now, true) : .keep(true)
+            let known = try await store.update(SessionID(uuid)) { stored, _ -> SessionStep<Session?> in
+                guard let session = stored?.session else { return .keep(nil) }
+                return session.endedAt == nil ? .end(now, session) : .keep(session)
             }
-            if isKnown { return }
+            if let known { return try await refuse(known, until: revocation.until) }
         }
         _ = try await store.revoke(revocation)
     }
@@ -133,6 +144,8 @@ public final class AuthService {
     public func purge() async throws(UsherError) {
         let moment = clock.now() - tokens.clockTolerance
         revocations.purge(before: moment)
+        // Until the store has them, sessions among these could still be refreshed.
+        revocations.insert(Array(unsettled))
         while try await store.purge(before: moment, most: Limits.purge) {}
     }
 }

@@ -49,7 +49,10 @@ struct Refresh: DeferredRequest {
             // The store was to end the session and failed: it is refused all the same, and ended when the store can.
             if case .end(_, let stored, let why) = decided.withLock({ $0 }) {
                 note(why, of: stored, in: attempt)
-                service.refuseUnsettled(stored.session.revocation)
+                service.refuseUnsettled(
+                    Revocation(
+                        kind: .session, id: stored.session.id.description,
+                        until: why.lastExpiry(of: stored.session, at: now, service.tokens)))
             }
             throw error
         }
@@ -64,7 +67,7 @@ struct Refresh: DeferredRequest {
             throw UsherError(code)
         case .end(let code, let stored, let why):
             note(why, of: stored, in: attempt)
-            service.refuse([stored.session.revocation])
+            try await service.refuse(stored.session, until: why.lastExpiry(of: stored.session, at: now, service.tokens))
             throw UsherError(code)
         }
     }
@@ -85,6 +88,17 @@ struct Refresh: DeferredRequest {
             attempt.finding = .storeRollback
             attempt.remark =
                 "a refresh token is newer than the store knows: the store has gone back in time; the session is ended"
+        }
+    }
+}
+
+extension RefreshDecision.Reason {
+    /// The last `exp` of an access token of the session.
+    fileprivate func lastExpiry(of session: Session, at now: NumericDate, _ settings: TokenSettings) -> NumericDate {
+        switch self {
+        case .accountDisabled, .blocked, .parentReused, .ancestorReused: session.accessUntil
+        // The row does not know of its last rotations.
+        case .fromTheFuture: max(session.accessUntil, settings.accessUntil(now, endsAt: session.endsAt))
         }
     }
 }

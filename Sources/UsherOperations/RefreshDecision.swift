@@ -3,7 +3,7 @@ import UsherToken
 
 /// What becomes of a session when one of its refresh tokens is shown (RFC 9700 §4.14.2): a pure function of the token, the row and the time.
 enum RefreshDecision: Sendable {
-    /// The token was the newest: here is the next.
+    /// The token was the newest: here is the next, to be written.
     case rotate(Session, User)
     /// The one before, within the grace window: the newest again, nothing written.
     case replay(Session, User)
@@ -50,6 +50,12 @@ enum RefreshDecision: Sendable {
         guard token.generation == current - 1 else { return .end(.refreshTokenReused, stored, why: .ancestorReused) }
         guard service.isWithin(settings.refreshGrace * 1000, of: session.rotatedService) else {
             return .end(.refreshTokenReused, stored, why: .parentReused)
+        }
+        // After a restart, or a step of the wall clock, the window may be open so late that no access token can be made without the store
+        // knowing of a later `exp`.
+        guard min(now + settings.accessExpiry - settings.refreshGrace, session.endsAt) <= session.accessUntil else {
+            session.accessUntil = settings.accessUntil(now, endsAt: session.endsAt)
+            return .rotate(session, user)
         }
         return .replay(session, user)
     }

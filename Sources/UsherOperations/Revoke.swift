@@ -29,8 +29,9 @@ struct Revoke: DeferredRequest {
         case token(Revocation)
         /// - Parameters:
         ///   - isLive: whether the token shown was good until now.
+        ///   - until: the `exp` of an access token shown.
         ///   - proof: the refresh token whose `jti` is to be checked against the session's seed.
-        case session(Revocation, isLive: Bool, proof: RefreshToken?)
+        case session(Revocation, isLive: Bool, until: NumericDate, proof: RefreshToken?)
         case user(UserID?, Revocation)
     }
 
@@ -56,7 +57,7 @@ struct Revoke: DeferredRequest {
             }
             target = .session(
                 Revocation(kind: .session, id: token.session.description, until: service.lastExpiry()), isLive: false,
-                proof: token)
+                until: 0, proof: token)
         } else {
             target = .nothing
         }
@@ -71,7 +72,7 @@ struct Revoke: DeferredRequest {
             kind: .session, id: token.sessionID(), until: max(token.until(), service.lastExpiry()))
         switch scope {
         case .token: return isLive ? .token(Revocation(kind: .token, id: token.id(), until: token.until())) : .nothing
-        case .session: return .session(session, isLive: isLive, proof: nil)
+        case .session: return .session(session, isLive: isLive, until: token.until(), proof: nil)
         case .user: return isLive ? .user(UUIDv7(parsing: token.userID()).map(UserID.init), session) : .nothing
         }
     }
@@ -85,8 +86,9 @@ struct Revoke: DeferredRequest {
             }
             service.refuse([revocation])
             return Revoked(isRevoked: true)
-        case .session(let revocation, let isLive, let proof):
-            return Revoked(isRevoked: try await end(revocation, isLive: isLive, proof: proof, on: service, as: attempt))
+        case .session(let revocation, let isLive, let until, let proof):
+            return Revoked(
+                isRevoked: try await end(revocation, isLive: isLive, until: until, proof: proof, on: service, as: attempt))
         case .user(let user, let session):
             let ended = try await service.orRefuse(session) { service throws(UsherError) in
                 var ended: [Revocation] = []
@@ -110,7 +112,8 @@ struct Revoke: DeferredRequest {
     }
 
     private func end(
-        _ revocation: Revocation, isLive: Bool, proof: RefreshToken?, on service: AuthService, as attempt: Attempt
+        _ revocation: Revocation, isLive: Bool, until: NumericDate, proof: RefreshToken?, on service: AuthService,
+        as attempt: Attempt
     ) async throws(UsherError) -> Bool {
         let now = service.clock.now()
         let hash = service.hash
@@ -127,7 +130,7 @@ struct Revoke: DeferredRequest {
         case .forged: return false
         case .ended(let stored, let wasLive):
             attempt.user = stored.account.user
-            service.refuse([stored.session.revocation])
+            try await service.refuse(stored.session, until: until)
             return wasLive
         case .unknown:
             // A session of a token made elsewhere: there is no row to end, but tokens to refuse.

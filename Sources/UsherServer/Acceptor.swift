@@ -11,6 +11,7 @@ struct Acceptor: ~Copyable {
     /// When to look again; nil while it looks.
     private var pausedUntil: Int64?
     private var isOpen = false
+    private var isClosed = false
 
     /// Listeners' events carry no serial number: that of a connection is never 0.
     init(epoll: Int32, listeners: [Listener], clock: any Clock, log: any EventLog) {
@@ -41,11 +42,10 @@ struct Acceptor: ~Copyable {
                 continue
             }
             switch -descriptor {
-            case EMFILE, ENFILE, ENOMEM, ENOBUFS: pause(because: -descriptor)
-            case ECONNABORTED, EINTR: continue
-            default: break
+            case EAGAIN: return
+            case ECONNABORTED, EINTR, EPROTO, EPERM: continue
+            default: return pause(because: -descriptor)
             }
-            return
         }
     }
 
@@ -59,13 +59,14 @@ struct Acceptor: ~Copyable {
         watch(EPOLL_CTL_MOD, EPOLLIN.rawValue)
     }
 
-    /// Accepts no more. Connections that wait at a socket made here are taken in first, since nobody else will; those at an inherited
-    /// one are the next process's.
+    /// Accepts no more. Connections that wait at a socket made here are taken in first, since nobody else will, unless it was never open;
+    /// those at an inherited one are the next process's.
     mutating func close(_ adopt: (Int32) -> Void) {
-        guard isOpen else { return }
-        watch(EPOLL_CTL_DEL, 0)
+        guard !isClosed else { return }
+        isClosed = true
+        if isOpen { watch(EPOLL_CTL_DEL, 0) }
         for listener in listeners where listener.path != nil {
-            while case let descriptor = usher_accept(listener.descriptor), descriptor >= 0 { adopt(descriptor) }
+            while isOpen, case let descriptor = usher_accept(listener.descriptor), descriptor >= 0 { adopt(descriptor) }
             listener.remove()
         }
         isOpen = false
@@ -77,8 +78,10 @@ struct Acceptor: ~Copyable {
         watch(EPOLL_CTL_MOD, 0)
         log.record(
             Event(
-                .limit, .error, "connections cannot be accepted: \(errorText(code)); raise LimitNOFILE= or lower max_connections")
-        )
+                .limit, .error,
+                code == EMFILE || code == ENFILE
+                    ? "connections cannot be accepted: \(errorText(code)); raise LimitNOFILE= or lower max_connections"
+                    : "connections cannot be accepted: \(errorText(code))"))
     }
 
     private func watch(_ operation: Int32, _ interest: UInt32) {

@@ -35,7 +35,7 @@ final class Connection {
     var hasTakenRest = false
     /// The input may hold whole lines that had to wait.
     var hasBacklog = false
-    /// Waits in the engine's list for its next turn.
+    /// Waits in the engine's list for a turn.
     var isQueued = false
 
     /// Requests whose reply is still to come.
@@ -43,7 +43,7 @@ final class Connection {
     /// Among them one without an id: those after it wait.
     var isOrderedBusy = false
     /// Lines without an id that wait, oldest first.
-    var held: [HeldLine] = []
+    var held: ArraySlice<HeldLine> = []
     var heldBytes = 0
 
     /// Replies that the socket did not take yet, from `sent` on.
@@ -58,6 +58,11 @@ final class Connection {
     }
 
     var unsent: Int { output.count - sent }
+
+    /// Whether a line without an id may be answered now.
+    var isInOrder: Bool { !isOrderedBusy && held.isEmpty }
+    /// Whether the first of those that wait may.
+    var mayRunHeld: Bool { !isOrderedBusy && !held.isEmpty }
 
     /// Whether another of its requests may be taken up.
     func mayProceed(_ limits: Limits) -> Bool {

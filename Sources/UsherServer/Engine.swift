@@ -6,7 +6,8 @@ import UsherOperations
 import UsherWire
 
 /// The connections, and all that happens on them at once: reading, cutting into lines, answering, writing. It knows no tasks: a request that
-/// takes longer comes out as `started`, and its reply comes back by `complete`.
+/// takes longer comes out as `started`, and its reply comes back by `complete`, which only puts the connection in the queue for a turn: no
+/// chain of requests takes more than its turns.
 struct Engine: ~Copyable {
     private let epoll: Int32
     private let service: AuthService
@@ -22,7 +23,7 @@ struct Engine: ~Copyable {
     private let scratch = LineBuffer(capacity: Limits.bytesPerTurn)
     /// Replies of the connection whose turn it is.
     private var replies = JSONWriter()
-    /// Connections with lines that had to wait for their next turn.
+    /// Connections that wait for a turn with something other than a read to do.
     private var backlog: [ConnectionID] = []
     /// Requests to be carried out, for the reactor to take.
     private(set) var started: [(ConnectionID, Caller, PendingRequest)] = []
@@ -86,11 +87,11 @@ struct Engine: ~Copyable {
             connection.caller.leave()
             if connection.hasEnded || connection.hasBacklog || !connection.mayProceed(limits) { return drop(connection) }
         }
-        if flags & EPOLLOUT.rawValue != 0 { flush(connection) }
+        if flags & EPOLLOUT.rawValue != 0, !flush(connection) { return drop(connection) }
         turn(connection, mayRead: flags & (EPOLLIN.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0)
     }
 
-    /// Whether some connection has lines that wait for its turn and not for anything else.
+    /// Whether some connection waits for its turn and not for anything else.
     var hasBacklog: Bool { !backlog.isEmpty }
 
     /// Gives each connection of the backlog a turn.
@@ -109,11 +110,14 @@ struct Engine: ~Copyable {
         guard let connection = find(id) else { return }
         connection.inFlight -= 1
         connection.output += reply
-        if wasOrdered {
-            connection.isOrderedBusy = false
-            runHeld(connection)
-        }
-        turn(connection, mayRead: false)
+        if wasOrdered { connection.isOrderedBusy = false }
+        enqueue(connection)
+    }
+
+    private mutating func enqueue(_ connection: Connection) {
+        guard !connection.isQueued else { return }
+        connection.isQueued = true
+        backlog.append(connection.id)
     }
 
     /// Hands out what is to be started.
@@ -148,6 +152,7 @@ struct Engine: ~Copyable {
     private mutating func turn(_ connection: Connection, mayRead: Bool) {
         var lines = 0
         let input = connection.input ?? scratch
+        runHeld(connection, &lines)
         if connection.hasBacklog { proceed(connection, input, &lines) }
         if mayRead, !connection.hasEnded, !connection.hasBacklog, connection.mayProceed(limits) {
             switch input.receive(connection.id.descriptor, most: Limits.bytesPerTurn) {
@@ -191,7 +196,11 @@ struct Engine: ~Copyable {
     }
 
     private func mayProceed(_ connection: Connection) -> Bool {
-        connection.mayProceed(limits) && (connection.unsent == 0 || connection.unsent + replies.count <= Limits.unsentReplies)
+        connection.mayProceed(limits) && mayWrite(connection)
+    }
+
+    private func mayWrite(_ connection: Connection) -> Bool {
+        connection.unsent + replies.count <= Limits.unsentReplies
     }
 
     /// At the end of input a last line without LF is answered like any other.
@@ -207,24 +216,29 @@ struct Engine: ~Copyable {
             if connection.unsent > 0 {
                 connection.output += replies.bytes
             } else {
-                let sent = send(replies.bytes, from: 0, to: connection.id.descriptor)
-                if sent < replies.count { connection.output = Array(replies.bytes[max(sent, 0)...]) }
+                guard let sent = send(replies.bytes, from: 0, to: connection.id.descriptor) else {
+                    replies.removeAll(keepingCapacity: false)
+                    input.clear()
+                    return drop(connection)
+                }
+                if sent < replies.count { connection.output = Array(replies.bytes[sent...]) }
             }
             replies.removeAll(keepingCapacity: replies.count <= Limits.unsentReplies)
         }
-        if connection.unsent > 0 { flush(connection) }
+        let isReachable = flush(connection)
 
         if input.isEmpty {
             input.clear()
             connection.input = nil
         } else if connection.input == nil {
             connection.input = scratch.split()
+        } else {
+            input.cleanseConsumed()
         }
 
-        if connection.isDone { return drop(connection) }
-        if connection.hasBacklog, !connection.isQueued, connection.mayProceed(limits) {
-            connection.isQueued = true
-            backlog.append(connection.id)
+        if connection.isDone || !isReachable { return drop(connection) }
+        if connection.hasBacklog && connection.mayProceed(limits) || connection.mayRunHeld && mayWrite(connection) {
+            enqueue(connection)
         }
         watch(connection)
     }
@@ -243,13 +257,12 @@ struct Engine: ~Copyable {
     private mutating func answer(_ range: Range<Int>, of input: LineBuffer, for connection: Connection) {
         input.withBytes(range) { line in
             guard let end = endOfText(in: line) else { return }
-            run(line.extracting(0..<end), for: connection)
+            run(line.extracting(0..<end), for: connection, mayRunInOrder: connection.isInOrder)
         }
     }
 
     /// Carries a line out, or keeps it if it must wait for those before it.
-    private mutating func run(_ line: Span<UInt8>, for connection: Connection) {
-        let mayRunInOrder = !connection.isOrderedBusy && connection.held.isEmpty
+    private mutating func run(_ line: Span<UInt8>, for connection: Connection, mayRunInOrder: Bool) {
         switch dispatcher.dispatch(
             line, from: connection.caller, mayRunInOrder: mayRunInOrder, service: service, writer: &replies)
         {
@@ -265,27 +278,23 @@ struct Engine: ~Copyable {
     }
 
     private mutating func refuseTooLong(_ connection: Connection) {
-        if connection.isOrderedBusy || !connection.held.isEmpty {
-            connection.held.append(.tooLong)
-        } else {
-            replies.writeFailure(UsherError(.lineTooLong, "A line holds at most \(limits.line) bytes."))
-        }
+        if connection.isInOrder { writeTooLong() } else { connection.held.append(.tooLong) }
     }
 
-    /// Carries out the lines that waited for the request that is answered now.
-    private mutating func runHeld(_ connection: Connection) {
-        while !connection.isOrderedBusy, !connection.held.isEmpty {
-            // Taken out first: a line may run in order when none waits before it.
-            let next = connection.held.removeFirst()
-            let later = connection.held
-            connection.held = []
+    private mutating func writeTooLong() {
+        replies.writeFailure(UsherError(.lineTooLong, "A line holds at most \(limits.line) bytes."))
+    }
+
+    /// Carries out lines that waited for a request that has been answered, until one of them is such a request itself.
+    private mutating func runHeld(_ connection: Connection, _ lines: inout Int) {
+        while connection.mayRunHeld, lines < Limits.linesPerTurn, mayWrite(connection), let next = connection.held.popFirst() {
+            lines += 1
             switch next {
-            case .tooLong: refuseTooLong(connection)
+            case .tooLong: writeTooLong()
             case .line(let line):
-                line.bytes.withBytes { run($0, for: connection) }
                 connection.heldBytes -= line.bytes.count
+                line.bytes.withBytes { run($0, for: connection, mayRunInOrder: true) }
             }
-            connection.held = later
         }
     }
 
@@ -301,9 +310,11 @@ struct Engine: ~Copyable {
     // MARK: Writing
 
     /// Sends what waits to be sent.
-    private func flush(_ connection: Connection) {
-        guard connection.unsent > 0 else { return }
-        connection.sent += max(send(connection.output, from: connection.sent, to: connection.id.descriptor), 0)
+    /// - Returns: false if the client can no longer be sent anything.
+    private func flush(_ connection: Connection) -> Bool {
+        guard connection.unsent > 0 else { return true }
+        guard let sent = send(connection.output, from: connection.sent, to: connection.id.descriptor) else { return false }
+        connection.sent += sent
         if connection.unsent == 0 {
             connection.output = []
             connection.sent = 0
@@ -311,13 +322,17 @@ struct Engine: ~Copyable {
             connection.output.removeFirst(connection.sent)
             connection.sent = 0
         }
+        return true
     }
 
-    /// - Returns: how many bytes the socket took; a client that is gone shows in epoll.
-    private func send(_ bytes: [UInt8], from start: Int, to descriptor: Int32) -> Int {
+    /// - Returns: how many bytes the socket took; nil if it will take no more. A client that has shut its reading side down shows nowhere
+    ///   else: to epoll such a socket is writable, for ever.
+    private func send(_ bytes: [UInt8], from start: Int, to descriptor: Int32) -> Int? {
         unsafe bytes.withUnsafeBytes { buffer in
             let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[start...])
-            return unsafe Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+            let sent = unsafe Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+            if sent >= 0 { return sent }
+            return [EAGAIN, EINTR, ENOBUFS, ENOMEM].contains(errno) ? 0 : nil
         }
     }
 

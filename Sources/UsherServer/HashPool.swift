@@ -3,7 +3,7 @@ public import UsherOperations
 import UsherThreads
 
 /// Threads that hash passwords, at lower priority than the reactor, and the queue in front of them. Peers share the queue: each is served in
-/// turn, and when it is full, the one with the most waiting gives way.
+/// turn, and when it is full, what nobody waits for any more gives way, and then the one with the most waiting.
 public final class HashPool: PasswordWorkers {
     private let queue = Mailbox(Queue())
     private let capacity: Int
@@ -31,6 +31,20 @@ public final class HashPool: PasswordWorkers {
             if jobs[uid]?.isEmpty == true { jobs[uid] = nil } else { turns.append(uid) }
             count -= 1
             return job
+        }
+
+        /// Takes back all jobs that are dropped when their turn comes.
+        mutating func sweep(_ isOver: (Job) -> Bool) -> [Job] {
+            var over: [Job] = []
+            for (uid, waiting) in jobs {
+                let kept = waiting.filter { !isOver($0) }
+                guard kept.count < waiting.count else { continue }
+                over += waiting.filter(isOver)
+                jobs[uid] = kept.isEmpty ? nil : kept
+                if kept.isEmpty { turns.removeAll { $0 == uid } }
+            }
+            count -= over.count
+            return over
         }
 
         /// Takes back the newest job of the peer that has the most, if that is at least two more than `uid` has.
@@ -83,26 +97,27 @@ public final class HashPool: PasswordWorkers {
     }
 
     private func submit(_ job: Job) {
-        let refused: Job? = queue.change { queue in
-            var evicted: Job?
+        let now = clock.monotonicMilliseconds()
+        let refused: [Job] = queue.change { queue in
+            var refused: [Job] = []
+            if queue.count >= capacity { refused = queue.sweep { isOver($0, at: now) } }
             if queue.count >= capacity {
-                evicted = queue.evict(for: job.caller.peer.uid)
-                if evicted == nil { return job }
+                guard let evicted = queue.evict(for: job.caller.peer.uid) else { return [job] }
+                refused = [evicted]
             }
             queue.append(job)
-            return evicted
+            return refused
         }
-        refused?.finish(.busy)
+        for job in refused { job.finish(.busy) }
     }
+
+    /// Whether nobody waits for a job any more, or it has waited too long.
+    private func isOver(_ job: Job, at now: Int64) -> Bool { job.caller.isGone || now - job.since > Limits.hashWait }
 
     private func work() {
         while true {
             let job = queue.wait { $0.next() }
-            if job.caller.isGone || clock.monotonicMilliseconds() - job.since > Limits.hashWait {
-                job.finish(.busy)
-            } else {
-                job.finish(nil)
-            }
+            job.finish(isOver(job, at: clock.monotonicMilliseconds()) ? .busy : nil)
         }
     }
 }

@@ -8,6 +8,8 @@ import UsherModel
     private var head = 0
     private var tail = 0
     private var scanned = 0
+    /// Up to here, what has left the buffer is overwritten.
+    private var cleansed = 0
 
     init(capacity: Int) { unsafe memory = .allocate(byteCount: capacity, alignment: 16) }
 
@@ -18,6 +20,7 @@ import UsherModel
 
     var isEmpty: Bool { head == tail }
     var count: Int { tail - head }
+    var capacity: Int { unsafe memory.count }
 
     /// What one read of a socket came to.
     enum Received {
@@ -101,7 +104,13 @@ import UsherModel
     /// Forgets everything, and overwrites it.
     func clear() {
         unsafe cleanse(UnsafeMutableRawBufferPointer(rebasing: memory[..<tail]))
-        (head, tail, scanned) = (0, 0, 0)
+        (head, tail, scanned, cleansed) = (0, 0, 0, 0)
+    }
+
+    /// Overwrites the lines that were taken out, while others wait.
+    func cleanseConsumed() {
+        unsafe cleanse(UnsafeMutableRawBufferPointer(rebasing: memory[cleansed..<head]))
+        cleansed = head
     }
 
     private func endOfLine() -> Int? {
@@ -119,14 +128,14 @@ import UsherModel
             // What waits fits in front of itself.
             unsafe memory.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[head..<tail]))
             unsafe cleanse(UnsafeMutableRawBufferPointer(rebasing: memory[count..<tail]))
-            (head, tail, scanned) = (0, count, scanned - head)
+            (head, tail, scanned, cleansed) = (0, count, scanned - head, 0)
         } else {
             let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count * 2, count + more), alignment: 16)
             unsafe larger.copyMemory(from: UnsafeRawBufferPointer(rebasing: memory[head..<tail]))
             unsafe cleanse(UnsafeMutableRawBufferPointer(rebasing: memory[..<tail]))
             unsafe memory.deallocate()
             unsafe memory = larger
-            (head, tail, scanned) = (0, count, scanned - head)
+            (head, tail, scanned, cleansed) = (0, count, scanned - head, 0)
         }
     }
 }

@@ -86,12 +86,12 @@ public actor Reactor {
         defer { unsafe events.deallocate() }
         Task.immediate(executorPreference: executor) { await self.start() }
         while !hasFinished {
+            let before = engine.connectionCount
             let jobs = executor.take()
             executor.run(jobs)
             let isIdle = jobs.isEmpty && !engine.hasBacklog
             let count = unsafe usher_epoll_wait(epoll, events, most, isIdle ? timeout() : 0)
             executor.woke()
-            let before = engine.connectionCount
             for index in 0..<max(count, 0) {
                 let data = unsafe usher_event_data(events, index)
                 if data == Self.wakeEvent { continue }
@@ -118,12 +118,18 @@ public actor Reactor {
             service.refuse(revocations)
         } catch {
             startFailure = StartFailure("The revocations cannot be read: \(error.cause ?? error.message)")
-            hasFinished = true
+            acceptor.close { engine.adopt($0) }
+            finish()
             return
         }
         guard drainDeadline == nil else { return }
         acceptor.open()
         hooks.ready(service.revocationCount)
+    }
+
+    private func finish() {
+        engine.dropAll()
+        hasFinished = true
     }
 
     private func startDeferred() {
@@ -140,7 +146,6 @@ public actor Reactor {
             nextUpkeep = min(nextUpkeep, service.clock.monotonicMilliseconds() + Limits.endRetry)
         }
         engine.complete(id, reply, wasOrdered: request.isOrdered)
-        startDeferred()
     }
 
     // MARK: Time
@@ -154,8 +159,7 @@ public actor Reactor {
     private func keepUp() {
         let now = service.clock.monotonicMilliseconds()
         if let drainDeadline, now >= drainDeadline || engine.connectionCount == 0 && running == 0 {
-            engine.dropAll()
-            hasFinished = true
+            finish()
             return
         }
         guard now >= nextUpkeep, !isUpkeepRunning else { return }

@@ -33,11 +33,11 @@ extension Event {
     ) {
         let name = operation?.name ?? "a request"
         var message = "\(name) \(error.map { "refused: \($0.code.rawValue)" } ?? "granted")"
-        if let remark = attempt.remark { message += "; \(remark)" }
         if let error, error.code.isOurs {
             message = "\(name) failed: \(error.cause ?? error.message)"
             if case .reference(let reference) = error.detail { message += " (reference \(reference))" }
         }
+        if let remark = attempt.remark { message += "; \(remark)" }
         self.init(
             kind, priority, message, op: operation?.name, result: error?.code.rawValue ?? "ok", user: attempt.user?.username.text,
             userID: attempt.user?.id, peer: attempt.caller.peer, clientAddress: attempt.client.address, request: id?.text)
@@ -46,7 +46,9 @@ extension Event {
     fileprivate static func classify(
         _ operation: Operation?, _ finding: Kind?, _ error: UsherError?
     ) -> (kind: Kind, priority: Priority) {
-        if let finding { return (finding, finding == .storeRollback ? .critical : .warning) }
+        if let finding {
+            return (finding, finding == .storeRollback ? .critical : error?.code.isOurs == true ? .error : .warning)
+        }
         if let error, error.code.isOurs { return (.failure, .error) }
         switch operation?.event {
         case .register, .login, .revoke: return (operation?.event ?? .refused, error == nil ? .info : .notice)

@@ -16,19 +16,26 @@ struct RequestID: Sendable {
         case .string:
             let string = value.string(in: line) ?? ""
             guard string.utf8.count <= Limits.requestID else {
-                throw UsherError(.badRequest, "The id is longer than \(Limits.requestID) bytes.")
+                throw .badID("is longer than \(Limits.requestID) bytes", value)
             }
             text = string
         case .number:
             guard let number = value.integer(in: line) else {
-                throw UsherError(.badRequest, "The id is a number that is no integer of 64 bits.")
+                throw .badID("is a number that is no integer of 64 bits", value)
             }
             text = String(number)
         case .null, .true, .false, .array, .object:
-            throw UsherError(.badRequest, "The id is neither a string nor an integer.")
+            throw .badID("is neither a string nor an integer", value)
         }
         var json: [UInt8] = []
         for index in value.range { json.append(line[index]) }
         self.json = json
+    }
+}
+
+extension UsherError {
+    fileprivate static func badID(_ fault: String, _ value: JSONValue) -> UsherError {
+        UsherError(
+            .badRequest, "The id \(fault), at byte \(value.range.lowerBound).", detail: .offset(value.range.lowerBound))
     }
 }

@@ -35,7 +35,8 @@ enum Daemon {
     }
 
     private static func serve(
-        _ configuration: Configuration, _ listeners: [Listener], _ state: StateFolder, _ secrets: borrowing Secrets, _ signals: Int32
+        _ configuration: Configuration, _ listeners: [Listener], _ state: StateFolder, _ secrets: borrowing Secrets,
+        _ signals: Int32
     ) throws(StartFailure) {
         let clock = SystemClock()
         let random = OpenSSLRandom()

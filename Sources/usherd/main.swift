@@ -23,7 +23,7 @@ do throws(Arguments.Misuse) {
         fail(error.description, 1)
     }
 } catch {
-    print(Arguments.usage)
+    _ = unsafe write(STDERR_FILENO, Arguments.usage + "\n", Arguments.usage.utf8.count + 1)
     fail(error.message, 2)
 }
 

@@ -240,7 +240,8 @@ import UsherTesting
         let payload = base64URL(Array(Forge.payload().utf8))
         #expect(forge.code(forge.signed(header + "." + payload)) == nil)
         for changed in [
-            payload + "=", payload + "==", payload + "A", payload + "*", payload + "." + payload, payload + ".", "." + payload, "+" + payload.dropFirst(), payload + "\n", " " + payload,
+            payload + "=", payload + "==", payload + "A", payload + "*", payload + "." + payload, payload + ".", "." + payload,
+            "+" + payload.dropFirst(), payload + "\n", " " + payload,
             "e", "e30B", "e31",
         ] {
             #expect(forge.code(forge.signed(header + "." + changed)) == .tokenInvalid)

@@ -1,0 +1,129 @@
+import UsherCrypto
+import UsherJSON
+public import UsherModel
+public import UsherOperations
+public import UsherTesting
+import UsherToken
+public import UsherWire
+
+/// An AuthService over stand-ins, asked in lines.
+public final class Harness {
+    public let clock: ManualClock
+    public let store: ScriptedStore
+    public let hasher: FastHasher
+    public let workers: InlineWorkers
+    public let log: RecordingLog
+    public let service: AuthService
+    public let caller = Caller(peer: Peer(uid: 1000, gid: 1000, pid: 4711))
+    private var dispatcher = Dispatcher()
+
+    /// - Parameter predecessor: the harness whose store is to be gone on with, as a daemon does that was restarted.
+    public init(
+        tokens: TokenSettings = TokenSettings(), passwords: PasswordSettings = PasswordSettings(), limits: Limits = Limits(),
+        hashCost: Int = 1, threshold: Event.Priority = .debug, clock: ManualClock = ManualClock(), seed: UInt64 = 1,
+        restartOf predecessor: Harness? = nil
+    ) {
+        self.clock = predecessor?.clock ?? clock
+        store = ScriptedStore(predecessor?.store.inner.restarted() ?? InMemoryStore(clock: clock))
+        hasher = FastHasher(cost: hashCost)
+        workers = InlineWorkers(hasher)
+        log = RecordingLog(threshold: threshold)
+        service = Harness.service(
+            tokens: tokens, passwords: passwords, limits: limits, store: store, workers: workers, clock: self.clock, log: log,
+            seed: predecessor == nil ? seed : seed &+ 1)
+    }
+
+    /// What `init` builds, for tests that hand it on.
+    public static func service(
+        tokens: TokenSettings = TokenSettings(), passwords: PasswordSettings = PasswordSettings(), limits: Limits = Limits(),
+        store: any Store, workers: any PasswordWorkers, clock: any Clock, log: any EventLog, seed: UInt64 = 1
+    ) -> sending AuthService {
+        AuthService(
+            tokens: tokens, passwords: passwords, limits: limits,
+            issuer: TokenIssuer(
+                accessKey: Secrets.access.key(tokens.algorithm), refreshKey: Secrets.refresh.key(tokens.algorithm),
+                hash: OpenSSLHash(), settings: tokens),
+            store: store, workers: workers, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(), log: log,
+            version: "0.0.1-test")
+    }
+
+    /// Wall clock, seconds.
+    public var now: NumericDate { clock.now() }
+
+    // MARK: Asking
+
+    /// The reply to one line.
+    public func ask(_ line: String) async -> Reply {
+        switch dispatch(line) {
+        case .answered(let reply): return reply
+        case .deferred(let request): return Reply(await request.answer(from: caller, service: service))
+        case .mustWait: preconditionFailure("a line alone does not wait")
+        }
+    }
+
+    /// The reply to a request of these members, besides `op`.
+    public func ask(_ op: String, _ members: [String: Any]) async -> Reply {
+        await ask(json(members.merging(["op": op]) { _, op in op }))
+    }
+
+    public enum Verdict {
+        case answered(Reply)
+        case deferred(PendingRequest)
+        case mustWait
+    }
+
+    public func dispatch(_ line: String, mayRunInOrder: Bool = true) -> Verdict {
+        dispatch(Array(line.utf8), mayRunInOrder: mayRunInOrder)
+    }
+
+    public func dispatch(_ line: [UInt8], mayRunInOrder: Bool = true) -> Verdict {
+        var writer = JSONWriter()
+        let verdict = dispatcher.dispatch(
+            line.span, from: caller, mayRunInOrder: mayRunInOrder, service: service, writer: &writer)
+        switch verdict {
+        case .answered: return .answered(Reply(writer.bytes))
+        case .deferred(let request):
+            precondition(writer.count == 0, "a request that is put off has written something")
+            return .deferred(request)
+        case .mustWait:
+            precondition(writer.count == 0, "a request that must wait has written something")
+            return .mustWait
+        }
+    }
+
+    // MARK: What most tests begin with
+
+    public static let password = "correct horse"
+
+    /// Registers and returns the reply.
+    public func register(_ username: String = "ada", _ more: [String: Any] = [:]) async -> Reply {
+        let usual: [String: Any] = ["username": username, "email": "\(username)@example.org", "password": Harness.password]
+        return await ask("REGISTER", usual.merging(more) { _, other in other })
+    }
+
+    public func login(_ name: String = "ada", _ password: String = Harness.password, _ more: [String: Any] = [:]) async -> Reply {
+        await ask("LOGIN", (["login": name, "password": password] as [String: Any]).merging(more) { _, other in other })
+    }
+
+    public func verify(_ token: String, _ more: [String: Any] = [:]) async -> Reply {
+        await ask("VERIFY", (["token": token] as [String: Any]).merging(more) { _, other in other })
+    }
+
+    public func refresh(_ token: String, _ more: [String: Any] = [:]) async -> Reply {
+        await ask("REFRESH", (["refresh_token": token] as [String: Any]).merging(more) { _, other in other })
+    }
+
+    public func revoke(_ token: String, _ scope: String? = nil) async -> Reply {
+        await ask("REVOKE", scope.map { ["token": token, "scope": $0] } ?? ["token": token])
+    }
+
+    /// The stored session that an access token belongs to.
+    public func session(of accessToken: String) -> Session? {
+        guard let sid = claims(of: accessToken)["sid"] as? String, let uuid = UUIDv7(parsing: sid) else { return nil }
+        return store.inner.session(SessionID(uuid))
+    }
+
+    public func userID(_ reply: Reply) -> UserID? {
+        (reply.object("user")?["id"] as? String).flatMap { UUIDv7(parsing: $0) }.map(UserID.init)
+    }
+}

@@ -1,0 +1,21 @@
+public import UsherModel
+public import UsherOperations
+import UsherThreads
+
+/// Hashes where it is asked to.
+public final class InlineWorkers: PasswordWorkers {
+    private let hasher: any PasswordHasher
+    private let failure = Lock<UsherError?>(nil)
+
+    public init(_ hasher: any PasswordHasher) { self.hasher = hasher }
+
+    /// Thrown instead from now on, by a full queue for example.
+    public func fail(with error: UsherError?) { failure.withLock { $0 = error } }
+
+    public func run<Result: Sendable>(
+        for caller: Caller, _ work: @escaping @Sendable (any PasswordHasher) throws(UsherError) -> Result
+    ) async throws(UsherError) -> Result {
+        if let failure = failure.withLock({ $0 }) { throw failure }
+        return try work(hasher)
+    }
+}

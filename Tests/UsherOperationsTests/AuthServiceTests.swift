@@ -1,0 +1,95 @@
+import Testing
+import UsherHarness
+import UsherModel
+import UsherOperations
+import UsherTesting
+
+struct AuthServiceTests {
+    private let harness = Harness()
+
+    private func breakStore(_ isBroken: Bool) {
+        harness.store.fail(
+            [.revoke, .update, .endSessions, .purge], with: isBroken ? .storeUnavailable(cause: "gone") : nil)
+    }
+
+    @Test(arguments: ["token", "session", "user"])
+    func whatHoldsInMemoryAloneGetsIntoTheStore(_ scope: String) async throws {
+        let first = await harness.register()
+        breakStore(true)
+        #expect(await harness.revoke(first.accessToken, scope).error == "store_unavailable")
+        await harness.service.settle()
+        #expect(harness.service.hasUnsettled)
+        breakStore(false)
+        await harness.service.settle()
+        #expect(!harness.service.hasUnsettled)
+
+        let next = Harness(restartOf: harness)
+        next.service.refuse(try await next.store.revocations(since: next.now - 30))
+        #expect(await next.verify(first.accessToken).error == "token_revoked")
+        #expect((await next.refresh(first.refreshToken).error == "token_revoked") == (scope != "token"))
+    }
+
+    @Test func sessionsThatTheStoreHasNoRowOfAreSettledToo() async throws {
+        let token = Secrets.access.token(foreignClaims(harness, ["sid": "01890a5d-ac96-774b-bcce-b302099a8057"]))
+        breakStore(true)
+        #expect(await harness.revoke(token, "session").error == "store_unavailable")
+        breakStore(false)
+        await harness.service.settle()
+        #expect(!harness.service.hasUnsettled)
+        #expect(try await harness.store.revocations(since: 0).count == 1)
+    }
+
+    /// A store that fails for longer than access tokens last: the session must not come to life again meanwhile.
+    @Test func whatIsNotSettledOutlastsThePurge() async {
+        let first = await harness.register()
+        let second = await harness.refresh(first.refreshToken)
+        harness.clock.advance(seconds: 31)
+        harness.store.loseUpdates(true)
+        #expect(await harness.refresh(first.refreshToken).error == "store_unavailable")
+        harness.clock.advance(seconds: 3600)
+        breakStore(true)
+        await harness.service.settle()
+        try? await harness.service.purge()
+        breakStore(false)
+        harness.store.loseUpdates(false)
+        #expect(await harness.refresh(second.refreshToken).error == "token_revoked")
+        #expect(!harness.service.hasUnsettled)
+    }
+
+    @Test func revocationsAreForgottenWithTheirTokens() async throws {
+        let first = await harness.register()
+        let second = await harness.refresh(first.refreshToken)
+        _ = await harness.revoke(first.accessToken)
+        _ = await harness.revoke(second.accessToken, "session")
+        #expect(harness.service.revocationCount == 2)
+        harness.clock.advance(seconds: 930)
+        try await harness.service.purge()
+        #expect(harness.service.revocationCount == 2)
+        #expect(await harness.verify(first.accessToken).error == "token_expired")
+        harness.clock.advance(seconds: 31)
+        try await harness.service.purge()
+        #expect(harness.service.revocationCount == 0)
+        #expect(try await harness.store.revocations(since: 0).isEmpty)
+    }
+
+    @Test func purgingGoesOnUntilThereIsNoMore() async throws {
+        for number in 0..<2500 {
+            let revocation = Revocation(kind: .token, id: "\(number)", until: harness.now)
+            #expect(try await harness.store.inner.revoke(revocation))
+            harness.service.refuse([revocation])
+        }
+        harness.clock.advance(seconds: 31)
+        try await harness.service.purge()
+        #expect(harness.store.made == [.purge, .purge, .purge])
+        #expect(try await harness.store.revocations(since: 0).isEmpty)
+        #expect(harness.service.revocationCount == 0)
+    }
+
+    @Test func memoryIsPurgedThoughTheStoreFails() async {
+        harness.service.refuse([Revocation(kind: .token, id: "x", until: harness.now)])
+        breakStore(true)
+        harness.clock.advance(seconds: 31)
+        await #expect(throws: UsherError.self) { try await harness.service.purge() }
+        #expect(harness.service.revocationCount == 0)
+    }
+}

@@ -1,0 +1,45 @@
+import Foundation
+import Testing
+import UsherHarness
+import UsherOperations
+import UsherTesting
+
+struct HelpTests {
+    private let harness = Harness()
+
+    @Test func listsEveryOperation() async throws {
+        let operations = try #require(await harness.ask("HELP").objects("ops"))
+        #expect(
+            operations.map { $0["name"] as? String } == [
+                "REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PING", "HELP",
+            ])
+        for operation in operations {
+            #expect(Set(operation.keys) == ["name", "summary", "members", "example"])
+            #expect(!(try #require(operation["summary"] as? String)).contains("\n"))
+        }
+    }
+
+    /// The examples are requests: none is the caller's mistake.
+    @Test(arguments: Registry.operations.map(\.name))
+    func theExampleIsARequest(_ name: String) async throws {
+        let operations = try #require(await harness.ask("HELP", ["topic": name.lowercased()]).objects("ops"))
+        #expect(operations.count == 1)
+        let example = try #require(operations[0]["example"] as? String)
+        let request = try #require(try JSONSerialization.jsonObject(with: Data(example.utf8)) as? [String: Any])
+        #expect(request["op"] as? String == name)
+        let reply = await harness.ask(example)
+        #expect(reply.isOK || (400...401).contains(reply.integer("status") ?? 0) && reply.error != "missing_field")
+        #expect(reply.error != "bad_request")
+        let members = try #require(operations[0]["members"] as? [[String: Any]]).compactMap { $0["name"] as? String }
+        for member in request.keys where member != "op" { #expect(members.contains(member)) }
+    }
+
+    @Test func anUnknownTopicIsTold() async {
+        for topic: Any in ["VERIFYY", "", 5] {
+            let reply = await harness.ask("HELP", ["topic": topic])
+            #expect(reply.error == "invalid_field")
+            #expect(reply.field == "topic")
+        }
+        #expect(await harness.ask("HELP", ["topic": null()]).isOK)
+    }
+}

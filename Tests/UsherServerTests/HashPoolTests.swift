@@ -1,0 +1,136 @@
+import Testing
+import UsherHarness
+import UsherModel
+import UsherOperations
+import UsherTesting
+import UsherThreads
+
+@testable import UsherServer
+
+struct HashPoolTests {
+    private let clock = ManualClock()
+    private let gate = GateHasher()
+    private let done = Lock<[String]>([])
+
+    private func caller(_ uid: UInt32) -> Caller { Caller(peer: Peer(uid: uid, gid: 1, pid: 1)) }
+
+    /// Queues a job; when this returns, it is queued, or refused.
+    private func queue(_ name: String, _ caller: Caller, on pool: HashPool) async -> Task<UsherError?, Never> {
+        Task.immediate { [done] () -> UsherError? in
+            do throws(UsherError) {
+                try await pool.run(for: caller) { hasher throws(UsherError) in
+                    _ = try hasher.verify(SecretBytes(copying: [1].span), against: hasher.decoy)
+                    done.withLock { $0.append(name) }
+                }
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
+
+    /// A pool of one worker that is busy until the gate lets its job pass.
+    private func pool(queue capacity: Int) async -> (HashPool, Task<UsherError?, Never>) {
+        let pool = HashPool(workers: 1, queue: capacity, hasher: gate, clock: clock)
+        let first = await queue("first", caller(0), on: pool)
+        gate.wait(for: 1)
+        return (pool, first)
+    }
+
+    @Test func peersTakeTurns() async {
+        let (pool, first) = await pool(queue: 10)
+        var tasks = [first]
+        for (name, uid) in [("a1", 1), ("a2", 1), ("a3", 1), ("b1", 2), ("c1", 3), ("b2", 2)] as [(String, UInt32)] {
+            tasks.append(await queue(name, caller(uid), on: pool))
+        }
+        #expect(pool.waiting == 6)
+        gate.open()
+        for task in tasks { #expect(await task.value == nil) }
+        #expect(done.withLock { $0 } == ["first", "a1", "b1", "c1", "a2", "b2", "a3"])
+        #expect(pool.waiting == 0)
+    }
+
+    @Test func aFullQueueIsBusyAtOnce() async {
+        let (pool, first) = await pool(queue: 2)
+        let (one, two) = (await queue("a1", caller(1), on: pool), await queue("a2", caller(1), on: pool))
+        // The worker is still at its first job: this one does not wait for it.
+        let three = await queue("a3", caller(1), on: pool)
+        #expect(await three.value?.code == .busy)
+        #expect(pool.waiting == 2)
+        gate.open()
+        for task in [first, one, two] { #expect(await task.value == nil) }
+        #expect(done.withLock { $0 } == ["first", "a1", "a2"])
+    }
+
+    @Test func whoHasTheMostGivesWay() async {
+        let (pool, first) = await pool(queue: 3)
+        let (one, two) = (await queue("a1", caller(1), on: pool), await queue("a2", caller(1), on: pool))
+        let three = await queue("a3", caller(1), on: pool)
+        let other = await queue("b1", caller(2), on: pool)
+        // The newest of the one with the most.
+        #expect(await three.value?.code == .busy)
+        // Two to one: nobody has more than his share.
+        let another = await queue("b2", caller(2), on: pool)
+        #expect(await another.value?.code == .busy)
+        let third = await queue("c1", caller(3), on: pool)
+        #expect(await two.value?.code == .busy)
+        let fourth = await queue("d1", caller(4), on: pool)
+        #expect(await fourth.value?.code == .busy)
+        gate.open()
+        for task in [first, one, other, third] { #expect(await task.value == nil) }
+        #expect(done.withLock { $0 } == ["first", "a1", "b1", "c1"])
+    }
+
+    @Test func whoIsGoneIsNotWorkedFor() async {
+        let (pool, first) = await pool(queue: 10)
+        let leaving = caller(1)
+        let (one, two) = (await queue("a1", leaving, on: pool), await queue("b1", caller(2), on: pool))
+        leaving.leave()
+        gate.open()
+        #expect(await one.value?.code == .busy)
+        #expect(await first.value == nil)
+        #expect(await two.value == nil)
+        #expect(done.withLock { $0 } == ["first", "b1"])
+        #expect(gate.entered == 2)
+    }
+
+    /// Jobs of clients that hang up must not keep others out.
+    @Test func whoIsGoneTakesNoPlaces() async {
+        let (pool, first) = await pool(queue: 2)
+        let leaving = caller(1)
+        let (one, two) = (await queue("a1", leaving, on: pool), await queue("a2", leaving, on: pool))
+        leaving.leave()
+        let (three, four) = (await queue("b1", caller(2), on: pool), await queue("b2", caller(2), on: pool))
+        #expect(await one.value?.code == .busy)
+        #expect(await two.value?.code == .busy)
+        gate.open()
+        for task in [first, three, four] { #expect(await task.value == nil) }
+        #expect(done.withLock { $0 } == ["first", "b1", "b2"])
+    }
+
+    @Test func tenSecondsAreEnough() async {
+        let (pool, first) = await pool(queue: 10)
+        let early = await queue("early", caller(1), on: pool)
+        clock.advance(milliseconds: 1)
+        let late = await queue("late", caller(2), on: pool)
+        clock.advance(milliseconds: 10_000)
+        gate.open()
+        #expect(await early.value?.code == .busy)
+        #expect(await late.value == nil)
+        // Work that has begun is finished, however long it takes.
+        #expect(await first.value == nil)
+        #expect(done.withLock { $0 } == ["first", "late"])
+    }
+
+    @Test func whatWorkThrowsIsThrown() async {
+        gate.open()
+        let pool = HashPool(workers: 2, queue: 10, hasher: gate, clock: clock)
+        let error = await #expect(throws: UsherError.self) {
+            try await pool.run(for: caller(1)) { hasher throws(UsherError) in
+                throw UsherError(.internal, cause: "broken")
+            }
+        }
+        #expect(error?.cause == "broken")
+        #expect(try! await pool.run(for: caller(1)) { _ throws(UsherError) in 42 } == 42)
+    }
+}
