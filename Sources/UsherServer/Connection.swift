@@ -61,6 +61,15 @@ final class Connection {
 
     /// Whether a line without an id may be answered now.
     var isInOrder: Bool { !isOrderedBusy && held.isEmpty }
+    /// Takes out the first of those that wait.
+    func takeHeld() -> HeldLine? {
+        guard let first = held.first else { return nil }
+        // A slice keeps what it has passed: it would keep the line from being overwritten.
+        held[held.startIndex] = .tooLong
+        held.removeFirst()
+        return first
+    }
+
     /// Whether the first of those that wait may.
     var mayRunHeld: Bool { !isOrderedBusy && !held.isEmpty }
 

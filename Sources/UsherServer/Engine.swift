@@ -287,7 +287,7 @@ struct Engine: ~Copyable {
 
     /// Carries out lines that waited for a request that has been answered, until one of them is such a request itself.
     private mutating func runHeld(_ connection: Connection, _ lines: inout Int) {
-        while connection.mayRunHeld, lines < Limits.linesPerTurn, mayWrite(connection), let next = connection.held.popFirst() {
+        while connection.mayRunHeld, lines < Limits.linesPerTurn, mayWrite(connection), let next = connection.takeHeld() {
             lines += 1
             switch next {
             case .tooLong: writeTooLong()
