@@ -3,8 +3,10 @@ import Glibc
 
 /// A thread of our own: for work that blocks, which Swift's cooperative pool must never be given.
 public final class Thread: @unchecked Sendable {
-    // Sendable is sound: `raw` is written before the initialiser returns and only read after.
+    // Sendable is sound: `raw` is written before the initialiser returns and only read after; `isJoined` is written by the one who joins,
+    // and read when nobody holds the thread any more.
     private var raw = pthread_t()
+    private var isJoined = false
 
     private final class Start {
         let name: String
@@ -35,6 +37,14 @@ public final class Thread: @unchecked Sendable {
         precondition(failure == 0, "pthread_create: error \(failure)")
     }
 
+    /// A thread that nobody joins frees what the system keeps of it by itself.
+    deinit {
+        if !isJoined { pthread_detach(raw) }
+    }
+
     /// Blocks until the thread has ended. Once.
-    public func join() { pthread_join(raw, nil) }
+    public func join() {
+        isJoined = true
+        pthread_join(raw, nil)
+    }
 }
