@@ -10,9 +10,8 @@ public struct UnverifiedToken: Sendable {
     /// - Throws: `token_invalid`.
     public init(parsing text: Span<UInt8>) throws(UsherError) {
         // The first dot from the front, the last from the back: one between them would be no base64url.
-        let dot = UInt8(ascii: ".")
-        let first = unsafe text.withUnsafeBufferPointer { unsafe $0.firstIndex(of: dot) } ?? 0
-        let last = unsafe text.withUnsafeBufferPointer { unsafe $0.lastIndex(of: dot) } ?? 0
+        let first = firstDot(in: text) ?? 0
+        let last = lastDot(in: text) ?? 0
         guard first > 0, last > first + 1, last + 1 < text.count else { throw .tokenInvalid("A token has three parts.") }
         header = 0..<first
         payload = first + 1..<last
@@ -125,12 +124,46 @@ public struct TokenWorkspace: Sendable {
             case .access: usualAccessHeader
             case .refresh: usualRefreshHeader
             }
-        guard header.count == usual.count else { return false }
-        for index in usual.indices where header[index] != usual[index] { return false }
-        return true
+        return header.isSame(as: usual.span)
     }
 }
 
 extension UsherError {
     static func tokenInvalid(_ message: String) -> UsherError { UsherError(.tokenInvalid, message) }
+}
+
+private func firstDot(in text: Span<UInt8>) -> Int? {
+    var index = 0
+    while let word = text.word(at: index) {
+        let marks = dots(word)
+        if marks != 0 { return index + marks.trailingZeroBitCount / 8 }
+        index += 8
+    }
+    while index < text.count {
+        if text[index] == UInt8(ascii: ".") { return index }
+        index += 1
+    }
+    return nil
+}
+
+private func lastDot(in text: Span<UInt8>) -> Int? {
+    var end = text.count
+    while let word = text.word(at: end - 8) {
+        let marks = dots(word)
+        if marks != 0 { return end - 1 - marks.leadingZeroBitCount / 8 }
+        end -= 8
+    }
+    while end > 0 {
+        end -= 1
+        if text[end] == UInt8(ascii: ".") { return end }
+    }
+    return nil
+}
+
+/// The high bit of each byte that is a dot, and no other bit.
+@inline(__always)
+private func dots(_ word: UInt64) -> UInt64 {
+    let lowBits: UInt64 = 0x7f7f_7f7f_7f7f_7f7f
+    let others = word ^ 0x2e2e_2e2e_2e2e_2e2e
+    return ~((others & lowBits) &+ lowBits | others | lowBits)
 }
