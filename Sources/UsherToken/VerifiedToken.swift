@@ -80,10 +80,10 @@ public struct UnverifiedToken: Sendable {
 
 /// A token whose signature holds. Its payload is JSON as the wire's own reader takes it; what its claims say is not known yet.
 public struct VerifiedToken: ~Copyable {
-    fileprivate let bytes: [UInt8]
+    fileprivate var bytes: [UInt8]
     fileprivate let count: Int
     /// Where the claims stand in the payload.
-    public let claims: JSONReader
+    public fileprivate(set) var claims: JSONReader
 
     fileprivate init(payload: [UInt8], count: Int, claims: JSONReader) {
         bytes = payload
@@ -114,8 +114,8 @@ public struct TokenWorkspace: Sendable {
 
     /// Takes the buffers of a token back that is no longer looked at.
     public mutating func recycle(_ token: consuming VerifiedToken) {
-        payload = token.bytes
-        claims = token.claims
+        swap(&payload, &token.bytes)
+        swap(&claims, &token.claims)
     }
 
     fileprivate func isUsualHeader(_ header: Span<UInt8>, _ type: TokenType) -> Bool {
