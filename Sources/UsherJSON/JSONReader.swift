@@ -10,6 +10,9 @@ public struct JSONReader: Sendable {
     /// Whether the text, as far as it is blank between its tokens, has no control bytes: it stands on one line.
     public private(set) var isOnOneLine = true
 
+    /// A bit for each member's key: where a name's is not set, none of them has it.
+    private var marks: UInt64 = 0
+
     private let nesting: Int
     /// The names so far of the objects that are open within the outermost one, innermost last.
     private var names: [Name] = []
@@ -30,16 +33,14 @@ public struct JSONReader: Sendable {
     /// Reads a part of `text` as an object; all places are told as of the whole.
     public mutating func read(_ text: Span<UInt8>, in range: Range<Int>) throws(JSONFault) {
         members.removeAll(keepingCapacity: true)
-        names.removeAll(keepingCapacity: true)
+        marks = 0
+        if !names.isEmpty { names.removeAll(keepingCapacity: true) }
         if !manyNames.isEmpty { manyNames = [:] }
         isOnOneLine = true
         let text = text.extracting(0..<range.upperBound)
-        var index = range.lowerBound
-        skipBlanks(text, &index)
-        guard index < text.count else { throw JSONFault(.endOfText, at: text.count) }
-        guard text[index] == UInt8(ascii: "{") else { throw JSONFault(.notAnObject, at: index) }
-        try object(text, &index, level: 1)
-        skipBlanks(text, &index)
+        var index = skipBlanks(text, from: range.lowerBound)
+        guard try next(text, index) == UInt8(ascii: "{") else { throw JSONFault(.notAnObject, at: index) }
+        index = skipBlanks(text, from: try object(text, at: index, level: 1))
         guard index == text.count else { throw JSONFault(.trailingBytes, at: index) }
     }
 
@@ -52,6 +53,7 @@ public struct JSONReader: Sendable {
     /// The value of a member, null included; nil if it is absent.
     public func anyValue(_ name: StaticString, in text: Span<UInt8>) -> JSONValue? {
         let key = JSONKey(name)
+        guard marks & (key.mark | JSONKey.escaped.mark) != 0 else { return nil }
         for member in members where member.isNamed(name, key, in: text) { return member.value }
         return nil
     }
@@ -59,14 +61,13 @@ public struct JSONReader: Sendable {
     /// The elements of an array in a text that has been validated.
     public mutating func elements(of array: JSONValue, in text: Span<UInt8>) -> [JSONValue] {
         var elements: [JSONValue] = []
-        var index = array.range.lowerBound + 1
         do throws(JSONFault) {
-            skipBlanks(text, &index)
+            var index = skipBlanks(text, from: array.range.lowerBound + 1)
             while text[index] != UInt8(ascii: "]") {
-                elements.append(try value(text, &index, level: 1))
-                skipBlanks(text, &index)
-                if text[index] == UInt8(ascii: ",") { index += 1 }
-                skipBlanks(text, &index)
+                let element = try value(text, at: index, level: 1)
+                elements.append(element)
+                index = skipBlanks(text, from: element.range.upperBound)
+                if text[index] == UInt8(ascii: ",") { index = skipBlanks(text, from: index + 1) }
             }
         } catch {
             preconditionFailure("an array was validated, and is not valid")
@@ -75,104 +76,75 @@ public struct JSONReader: Sendable {
     }
 
     // MARK: Grammar
-    // Each function begins at the first byte of what it reads and leaves `index` behind the last.
+    // Each function begins at the first byte of what it reads; what it returns tells where that ends.
 
-    private mutating func value(_ text: Span<UInt8>, _ index: inout Int, level: Int) throws(JSONFault) -> JSONValue {
-        guard index < text.count else { throw JSONFault(.endOfText, at: text.count) }
-        let start = index
-        switch text[index] {
-        case UInt8(ascii: "\""): return try string(text, &index)
-        case UInt8(ascii: "{"):
-            try object(text, &index, level: level + 1)
-            return JSONValue(.object, start..<index)
-        case UInt8(ascii: "["):
-            try array(text, &index, level: level + 1)
-            return JSONValue(.array, start..<index)
+    private mutating func value(_ text: Span<UInt8>, at start: Int, level: Int) throws(JSONFault) -> JSONValue {
+        switch try next(text, start) {
+        case UInt8(ascii: "\""): return try string(text, at: start)
+        case UInt8(ascii: "{"): return JSONValue(.object, start..<(try object(text, at: start, level: level + 1)))
+        case UInt8(ascii: "["): return JSONValue(.array, start..<(try array(text, at: start, level: level + 1)))
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-            try number(text, &index)
-            return JSONValue(.number, start..<index)
-        case UInt8(ascii: "t"):
-            try word("true", text, &index)
-            return JSONValue(.true, start..<index)
-        case UInt8(ascii: "f"):
-            try word("false", text, &index)
-            return JSONValue(.false, start..<index)
-        case UInt8(ascii: "n"):
-            try word("null", text, &index)
-            return JSONValue(.null, start..<index)
-        default: throw JSONFault(.unexpectedByte, at: index)
+            return JSONValue(.number, start..<(try number(text, at: start)))
+        case UInt8(ascii: "t"): return JSONValue(.true, start..<(try word("true", text, at: start)))
+        case UInt8(ascii: "f"): return JSONValue(.false, start..<(try word("false", text, at: start)))
+        case UInt8(ascii: "n"): return JSONValue(.null, start..<(try word("null", text, at: start)))
+        default: throw JSONFault(.unexpectedByte, at: start)
         }
     }
 
-    private mutating func object(_ text: Span<UInt8>, _ index: inout Int, level: Int) throws(JSONFault) {
-        guard level <= nesting else { throw JSONFault(.tooDeep, at: index) }
+    private mutating func object(_ text: Span<UInt8>, at start: Int, level: Int) throws(JSONFault) -> Int {
+        guard level <= nesting else { throw JSONFault(.tooDeep, at: start) }
         let firstName = names.count
         var count = 0
         // A bit for each name's key: where a new name's is not set, none before it is the same.
         var marks: UInt64 = 0
-        index += 1
-        skipBlanks(text, &index)
-        if try next(text, &index) == UInt8(ascii: "}") {
-            index += 1
-            return
-        }
+        var index = skipBlanks(text, from: start + 1)
+        if try next(text, index) == UInt8(ascii: "}") { return index + 1 }
         while true {
-            guard try next(text, &index) == UInt8(ascii: "\"") else { throw JSONFault(.unexpectedByte, at: index) }
-            let name = try string(text, &index)
-            let key = name.isEscaped ? JSONKey.escaped : JSONKey(text, name.content)
+            guard try next(text, index) == UInt8(ascii: "\"") else { throw JSONFault(.unexpectedByte, at: index) }
+            let (name, key) = try name(text, at: index)
             if count >= Self.fewNames {
                 guard isNewAmongMany(name, since: firstName, level, in: text) else {
-                    throw JSONFault(.duplicateName, at: name.range.lowerBound)
+                    throw JSONFault(.duplicateName, at: index)
                 }
-            } else if name.isEscaped || marks & (key.mark | JSONKey.escaped.mark) != 0 {
+            } else if marks & (key.mark | JSONKey.escaped.mark) != 0 || name.isEscaped {
                 guard isNew(name, key, since: firstName, level, in: text) else {
-                    throw JSONFault(.duplicateName, at: name.range.lowerBound)
+                    throw JSONFault(.duplicateName, at: index)
                 }
             }
             marks |= key.mark
             count += 1
-            skipBlanks(text, &index)
-            guard try next(text, &index) == UInt8(ascii: ":") else { throw JSONFault(.unexpectedByte, at: index) }
-            index += 1
-            skipBlanks(text, &index)
-            let value = try value(text, &index, level: level)
+            index = skipBlanks(text, from: name.range.upperBound)
+            guard try next(text, index) == UInt8(ascii: ":") else { throw JSONFault(.unexpectedByte, at: index) }
+            index = skipBlanks(text, from: index + 1)
+            let value = try value(text, at: index, level: level)
             // The outermost object's names are its members'.
             if level == 1 {
                 members.append(JSONMember(name: name, value: value, key: key))
             } else if count <= Self.fewNames {
                 names.append(Name(key: key, value: name))
             }
-            skipBlanks(text, &index)
-            let separator = try next(text, &index)
-            guard separator == UInt8(ascii: ",") || separator == UInt8(ascii: "}") else {
-                throw JSONFault(.unexpectedByte, at: index)
-            }
-            index += 1
+            index = skipBlanks(text, from: value.range.upperBound)
+            let separator = try next(text, index)
             if separator == UInt8(ascii: "}") { break }
-            skipBlanks(text, &index)
+            guard separator == UInt8(ascii: ",") else { throw JSONFault(.unexpectedByte, at: index) }
+            index = skipBlanks(text, from: index + 1)
         }
-        if level > 1 { names.removeLast(names.count - firstName) }
+        if level == 1 { self.marks = marks } else { names.removeLast(names.count - firstName) }
         if count > Self.fewNames { manyNames[level] = nil }
+        return index + 1
     }
 
-    private mutating func array(_ text: Span<UInt8>, _ index: inout Int, level: Int) throws(JSONFault) {
-        guard level <= nesting else { throw JSONFault(.tooDeep, at: index) }
-        index += 1
-        skipBlanks(text, &index)
-        if try next(text, &index) == UInt8(ascii: "]") {
-            index += 1
-            return
-        }
+    private mutating func array(_ text: Span<UInt8>, at start: Int, level: Int) throws(JSONFault) -> Int {
+        guard level <= nesting else { throw JSONFault(.tooDeep, at: start) }
+        var index = skipBlanks(text, from: start + 1)
+        if try next(text, index) == UInt8(ascii: "]") { return index + 1 }
         while true {
-            _ = try value(text, &index, level: level)
-            skipBlanks(text, &index)
-            let separator = try next(text, &index)
-            guard separator == UInt8(ascii: ",") || separator == UInt8(ascii: "]") else {
-                throw JSONFault(.unexpectedByte, at: index)
-            }
-            index += 1
-            if separator == UInt8(ascii: "]") { return }
-            skipBlanks(text, &index)
+            index = skipBlanks(text, from: try value(text, at: index, level: level).range.upperBound)
+            let separator = try next(text, index)
+            if separator == UInt8(ascii: "]") { return index + 1 }
+            guard separator == UInt8(ascii: ",") else { throw JSONFault(.unexpectedByte, at: index) }
+            index = skipBlanks(text, from: index + 1)
         }
     }
 
@@ -204,63 +176,42 @@ public struct JSONReader: Sendable {
         if one.isEscaped || other.isEscaped { return one.bytes(in: text) == other.bytes(in: text) }
         guard oneKey == otherKey else { return false }
         if oneKey.isWholeName { return true }
-        let shift = other.content.lowerBound - one.content.lowerBound
-        guard one.content.count == other.content.count else { return false }
-        for index in one.content where text[index] != text[index + shift] { return false }
-        return true
+        return text.extracting(one.content).isSame(as: text.extracting(other.content))
     }
 
     @inline(__always)
-    private mutating func skipBlanks(_ text: Span<UInt8>, _ index: inout Int) {
-        if index < text.count, text[index] > 0x20 { return }
-        skipSomeBlanks(text, &index)
+    private mutating func skipBlanks(_ text: Span<UInt8>, from index: Int) -> Int {
+        if index < text.count, text[index] > 0x20 { return index }
+        return skipSomeBlanks(text, from: index)
     }
 
-    private mutating func skipSomeBlanks(_ text: Span<UInt8>, _ index: inout Int) {
+    private mutating func skipSomeBlanks(_ text: Span<UInt8>, from start: Int) -> Int {
+        var index = start
         while index < text.count {
             switch text[index] {
-            case 0x20: index += 1
-            case 0x09, 0x0a, 0x0d:
-                isOnOneLine = false
-                index += 1
-            default: return
+            case 0x20: break
+            case 0x09, 0x0a, 0x0d: isOnOneLine = false
+            default: return index
             }
+            index += 1
         }
+        return index
     }
 }
 
 /// The byte at `index`, which must be there.
 @inline(__always)
-func next(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) -> UInt8 {
+func next(_ text: Span<UInt8>, _ index: Int) throws(JSONFault) -> UInt8 {
     guard index < text.count else { throw JSONFault(.endOfText, at: text.count) }
     return text[index]
 }
 
-func word(_ word: StaticString, _ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) {
+/// - Returns: where the word ends.
+private func word(_ word: StaticString, _ text: Span<UInt8>, at start: Int) throws(JSONFault) -> Int {
     for position in 0..<word.utf8CodeUnitCount {
-        guard unsafe try next(text, &index) == word.utf8Start[position] else { throw JSONFault(.unexpectedByte, at: index) }
-        index += 1
+        guard unsafe try next(text, start + position) == word.utf8Start[position] else {
+            throw JSONFault(.unexpectedByte, at: start + position)
+        }
     }
-}
-
-/// RFC 8259 §6.
-func number(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) {
-    if text[index] == UInt8(ascii: "-") { index += 1 }
-    if try next(text, &index) == UInt8(ascii: "0") { index += 1 } else { try digits(text, &index) }
-    if index < text.count, text[index] == UInt8(ascii: ".") {
-        index += 1
-        try digits(text, &index)
-    }
-    if index < text.count, text[index] | 0x20 == UInt8(ascii: "e") {
-        index += 1
-        let sign = try next(text, &index)
-        if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { index += 1 }
-        try digits(text, &index)
-    }
-}
-
-/// One digit or more.
-private func digits(_ text: Span<UInt8>, _ index: inout Int) throws(JSONFault) {
-    guard try next(text, &index) &- UInt8(ascii: "0") <= 9 else { throw JSONFault(.unexpectedByte, at: index) }
-    while index < text.count, text[index] &- UInt8(ascii: "0") <= 9 { index += 1 }
+    return start + word.utf8CodeUnitCount
 }

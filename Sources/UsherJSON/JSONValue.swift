@@ -91,12 +91,9 @@ public struct JSONValue: Equatable, Sendable {
     /// Whether this string means exactly `other`, which has no escapes.
     public func equals(_ other: StaticString, in text: Span<UInt8>) -> Bool {
         guard kind == .string else { return false }
-        let count = other.utf8CodeUnitCount
-        if isEscaped { return unsafe bytes(in: text).elementsEqual(UnsafeBufferPointer(start: other.utf8Start, count: count)) }
-        let content = content
-        guard content.count == count else { return false }
-        for index in 0..<count where unsafe text[content.lowerBound + index] != other.utf8Start[index] { return false }
-        return true
+        let other = unsafe UnsafeBufferPointer(start: other.utf8Start, count: other.utf8CodeUnitCount)
+        if isEscaped { return unsafe bytes(in: text).elementsEqual(other) }
+        return unsafe text.extracting(content).isSame(as: other.span)
     }
 
     /// A number without fraction or exponent that fits; nil for all else.
@@ -109,6 +106,10 @@ public struct JSONValue: Equatable, Sendable {
         // Up to 18 digits nothing can overflow.
         if Int(end) - index <= 18 {
             var small: Int64 = 0
+            if Int(end) - index >= 8, let word = text.word(at: index), let beginning = eightDigits(word) {
+                small = beginning
+                index += 8
+            }
             while index < Int(end) {
                 let digit = text[index] &- UInt8(ascii: "0")
                 guard digit <= 9 else { return nil }
@@ -162,7 +163,7 @@ public struct JSONKey: Equatable, Sendable {
     private let word: UInt64
 
     /// The most bytes of a name that its key holds.
-    private static let room = 7
+    static let room = 7
 
     /// Of a name that has no escapes.
     public init(_ name: StaticString) {
@@ -175,15 +176,22 @@ public struct JSONKey: Equatable, Sendable {
 
     /// Of a name that has none, between its quotes.
     init(_ text: Span<UInt8>, _ name: Range<Int>) {
-        let length = UInt64(truncatingIfNeeded: name.count) << 56
-        if name.lowerBound + 8 <= text.count {
-            let bytes = unsafe text.bytes.unsafeLoadUnaligned(fromByteOffset: name.lowerBound, as: UInt64.self)
-            word = bytes & (1 << UInt64(8 * min(name.count, Self.room)) - 1) | length
+        if let beginning = text.word(at: name.lowerBound) {
+            self.init(beginning: beginning, length: name.count)
         } else {
-            var word = length
-            for index in 0..<min(name.count, Self.room) { word |= UInt64(text[name.lowerBound + index]) << UInt64(8 * index) }
-            self.word = word
+            var beginning: UInt64 = 0
+            for index in 0..<min(name.count, Self.room) {
+                beginning |= UInt64(text[name.lowerBound + index]) << UInt64(8 * index)
+            }
+            self.init(beginning: beginning, length: name.count)
         }
+    }
+
+    /// - Parameter beginning: the name's first bytes, the first one lowest, and whatever follows them.
+    @inline(__always)
+    init(beginning: UInt64, length: Int) {
+        let mask: UInt64 = 1 &<< UInt64(truncatingIfNeeded: 8 &* min(length, Self.room)) &- 1
+        word = beginning & mask | UInt64(truncatingIfNeeded: length) &<< 56
     }
 
     /// Of a name that has escapes: the same as no other's.

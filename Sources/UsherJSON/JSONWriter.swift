@@ -37,8 +37,7 @@ public struct JSONWriter: Sendable {
         comma()
         bytes.append(UInt8(ascii: "\""))
         append(name)
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(UInt8(ascii: ":"))
+        append("\":")
         needsComma = false
     }
 
@@ -92,6 +91,13 @@ public struct JSONWriter: Sendable {
 
     /// A value that is JSON already.
     public mutating func raw(_ json: Span<UInt8>) {
+        comma()
+        append(json)
+        needsComma = true
+    }
+
+    /// A value, or a member's name and value, that is JSON already.
+    public mutating func raw(_ json: StaticString) {
         comma()
         append(json)
         needsComma = true

@@ -194,13 +194,8 @@ extension JSONValue {
     func isSame(_ other: String, in text: Span<UInt8>) -> Bool {
         guard kind == .string else { return false }
         if isEscaped { return bytes(in: text).elementsEqual(other.utf8) }
-        guard content.count == other.utf8.count else { return false }
-        var index = content.lowerBound
-        for byte in other.utf8 {
-            if text[index] != byte { return false }
-            index += 1
-        }
-        return true
+        var other = other
+        return other.withUTF8 { other in unsafe text.extracting(content).isSame(as: other.span) }
     }
 
     fileprivate func isSame(_ other: Span<UInt8>, in text: Span<UInt8>) -> Bool {
@@ -208,9 +203,7 @@ extension JSONValue {
             let bytes = bytes(in: text)
             return bytes.count == other.count && bytes.indices.allSatisfy { bytes[$0] == other[$0] }
         }
-        guard content.count == other.count else { return false }
-        for index in 0..<other.count where text[content.lowerBound + index] != other[index] { return false }
-        return true
+        return text.extracting(content).isSame(as: other)
     }
 
     fileprivate func isListOfStrings(in text: Span<UInt8>) -> Bool {

@@ -23,40 +23,45 @@ enum Base64URL {
         let rest = range.count % 4
         guard rest != 1 else { return nil }
         let count = range.count / 4 * 3 + (rest == 0 ? 0 : rest - 1)
-        if bytes.count < count { bytes.append(contentsOf: repeatElement(0, count: count - bytes.count)) }
-        let isValid = unsafe text.withUnsafeBufferPointer { text in
-            unsafe bytes.withUnsafeMutableBufferPointer { bytes in
-                // In bounds: `range` is within the text, and three bytes are written for each four characters of it.
-                unsafe decode(UnsafeBufferPointer(rebasing: text[range]), into: bytes)
+        // One more, so that three bytes can be stored as a word.
+        if bytes.count <= count { bytes.append(contentsOf: repeatElement(0, count: count + 1 - bytes.count)) }
+        let isValid = unsafe text.extracting(range).withUnsafeBytes { text in
+            unsafe bytes.withUnsafeMutableBytes { bytes in
+                guard let source = text.baseAddress, let target = bytes.baseAddress else { return true }
+                return unsafe decode(source, text.count, to: target)
             }
         }
         return isValid ? count : nil
     }
 
-    private static func decode(_ text: UnsafeBufferPointer<UInt8>, into bytes: UnsafeMutableBufferPointer<UInt8>) -> Bool {
+    /// - Parameters:
+    ///   - count: of the characters at `text`.
+    ///   - bytes: room for three bytes for each four characters, and one byte more.
+    private static func decode(_ text: UnsafeRawPointer, _ count: Int, to bytes: UnsafeMutableRawPointer) -> Bool {
         unsafe decodeTable.withUnsafeBufferPointer { table in
-            var source = 0
-            var target = 0
+            var (text, bytes, rest) = unsafe (text, bytes, count)
             // A character that is none has the highest bit set in the table, wherever it stands in its group.
             var invalid: UInt32 = 0
-            while source + 4 <= text.count {
+            while rest >= 4 {
+                let four = unsafe UInt32(littleEndian: text.loadUnaligned(as: UInt32.self))
                 let group =
-                    unsafe table[Int(text[source])] | table[256 + Int(text[source + 1])]
-                    | table[512 + Int(text[source + 2])] | table[768 + Int(text[source + 3])]
+                    unsafe table[Int(four & 0xff)] | table[256 + Int(four >> 8 & 0xff)]
+                    | table[512 + Int(four >> 16 & 0xff)] | table[768 + Int(four >> 24)]
                 invalid |= group
-                unsafe bytes[target] = UInt8(truncatingIfNeeded: group >> 16)
-                unsafe bytes[target + 1] = UInt8(truncatingIfNeeded: group >> 8)
-                unsafe bytes[target + 2] = UInt8(truncatingIfNeeded: group)
-                source += 4
-                target += 3
+                unsafe bytes.storeBytes(of: (group << 8).bigEndian, as: UInt32.self)
+                unsafe text += 4
+                unsafe bytes += 3
+                rest -= 4
             }
-            let rest = text.count - source
             if rest > 0 {
-                var group = unsafe table[Int(text[source])] | table[256 + Int(text[source + 1])]
-                if rest == 3 { unsafe group |= table[512 + Int(text[source + 2])] }
+                let characters = unsafe UnsafeRawBufferPointer(start: text, count: rest)
+                var group = unsafe table[Int(characters[0])] | table[256 + Int(characters[1])]
+                if rest == 3 { unsafe group |= table[512 + Int(characters[2])] }
                 invalid |= group
-                unsafe bytes[target] = UInt8(truncatingIfNeeded: group >> 16)
-                if rest == 3 { unsafe bytes[target + 1] = UInt8(truncatingIfNeeded: group >> 8) }
+                unsafe bytes.storeBytes(of: UInt8(truncatingIfNeeded: group >> 16), as: UInt8.self)
+                if rest == 3 {
+                    unsafe bytes.storeBytes(of: UInt8(truncatingIfNeeded: group >> 8), toByteOffset: 1, as: UInt8.self)
+                }
                 // The bits that are left over must be zero.
                 if group & (rest == 3 ? 0xff : 0xffff) != 0 { return false }
             }

@@ -10,9 +10,8 @@ public struct UnverifiedToken: Sendable {
     /// - Throws: `token_invalid`.
     public init(parsing text: Span<UInt8>) throws(UsherError) {
         // The first dot from the front, the last from the back: one between them would be no base64url.
-        let dot = UInt8(ascii: ".")
-        let first = unsafe text.withUnsafeBufferPointer { unsafe $0.firstIndex(of: dot) } ?? 0
-        let last = unsafe text.withUnsafeBufferPointer { unsafe $0.lastIndex(of: dot) } ?? 0
+        let first = firstDot(in: text) ?? 0
+        let last = lastDot(in: text) ?? 0
         guard first > 0, last > first + 1, last + 1 < text.count else { throw .tokenInvalid("A token has three parts.") }
         header = 0..<first
         payload = first + 1..<last
@@ -81,10 +80,10 @@ public struct UnverifiedToken: Sendable {
 
 /// A token whose signature holds. Its payload is JSON as the wire's own reader takes it; what its claims say is not known yet.
 public struct VerifiedToken: ~Copyable {
-    fileprivate let bytes: [UInt8]
+    fileprivate var bytes: [UInt8]
     fileprivate let count: Int
     /// Where the claims stand in the payload.
-    public let claims: JSONReader
+    public fileprivate(set) var claims: JSONReader
 
     fileprivate init(payload: [UInt8], count: Int, claims: JSONReader) {
         bytes = payload
@@ -115,8 +114,8 @@ public struct TokenWorkspace: Sendable {
 
     /// Takes the buffers of a token back that is no longer looked at.
     public mutating func recycle(_ token: consuming VerifiedToken) {
-        payload = token.bytes
-        claims = token.claims
+        swap(&payload, &token.bytes)
+        swap(&claims, &token.claims)
     }
 
     fileprivate func isUsualHeader(_ header: Span<UInt8>, _ type: TokenType) -> Bool {
@@ -125,12 +124,46 @@ public struct TokenWorkspace: Sendable {
             case .access: usualAccessHeader
             case .refresh: usualRefreshHeader
             }
-        guard header.count == usual.count else { return false }
-        for index in usual.indices where header[index] != usual[index] { return false }
-        return true
+        return header.isSame(as: usual.span)
     }
 }
 
 extension UsherError {
     static func tokenInvalid(_ message: String) -> UsherError { UsherError(.tokenInvalid, message) }
+}
+
+private func firstDot(in text: Span<UInt8>) -> Int? {
+    var index = 0
+    while let word = text.word(at: index) {
+        let marks = dots(word)
+        if marks != 0 { return index + marks.trailingZeroBitCount / 8 }
+        index += 8
+    }
+    while index < text.count {
+        if text[index] == UInt8(ascii: ".") { return index }
+        index += 1
+    }
+    return nil
+}
+
+private func lastDot(in text: Span<UInt8>) -> Int? {
+    var end = text.count
+    while let word = text.word(at: end - 8) {
+        let marks = dots(word)
+        if marks != 0 { return end - 1 - marks.leadingZeroBitCount / 8 }
+        end -= 8
+    }
+    while end > 0 {
+        end -= 1
+        if text[end] == UInt8(ascii: ".") { return end }
+    }
+    return nil
+}
+
+/// The high bit of each byte that is a dot, and no other bit.
+@inline(__always)
+private func dots(_ word: UInt64) -> UInt64 {
+    let lowBits: UInt64 = 0x7f7f_7f7f_7f7f_7f7f
+    let others = word ^ 0x2e2e_2e2e_2e2e_2e2e
+    return ~((others & lowBits) &+ lowBits | others | lowBits)
 }

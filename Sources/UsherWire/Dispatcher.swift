@@ -74,10 +74,14 @@ public struct Dispatcher {
         }
         if value.isEscaped {
             let name = value.bytes(in: line)
-            for (known, operation) in operations where isSameInAnyCase(known, name.span) { return operation }
-        } else {
-            let name = line.extracting(value.content)
-            for (known, operation) in operations where isSameInAnyCase(known, name) { return operation }
+            return try operation(named: name.span)
+        }
+        return try operation(named: line.extracting(value.content))
+    }
+
+    private func operation(named name: Span<UInt8>) throws(UsherError) -> Operation {
+        for index in operations.indices where isSameInAnyCase(operations[index].name, name) {
+            return operations[index].operation
         }
         throw UsherError(.unknownOp)
     }

@@ -7,7 +7,7 @@ extension JSONWriter {
     mutating func beginSuccess(_ id: RequestID?) {
         openObject()
         member(id)
-        member("ok", true)
+        raw(#""ok":true"#)
     }
 
     mutating func endReply() {
