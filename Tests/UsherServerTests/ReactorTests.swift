@@ -18,6 +18,7 @@ final class ReactorRig {
     let reactor: Reactor
     private let signals: (client: Client, served: Int32)
     private let state = Mailbox(State())
+    private let worker: Thread
 
     struct State: Sendable {
         var thread: UInt = 0
@@ -47,7 +48,7 @@ final class ReactorRig {
                 state.changeForAll { $0.isStopping = true }
             }, service: Harness.service(limits: limits, store: store, workers: pool, clock: clock, log: log))
         let reactor = reactor
-        _ = Thread(name: "reactor") {
+        worker = Thread(name: "reactor") {
             state.changeForAll { $0.thread = UInt(pthread_self()) }
             do throws(StartFailure) {
                 try reactor.run()
@@ -62,7 +63,7 @@ final class ReactorRig {
         gate.open()
         stop()
         stop()
-        waitForEnd()
+        worker.join()
         close(signals.served)
     }
 
