@@ -46,9 +46,7 @@ final class Connection {
     var held: ArraySlice<HeldLine> = []
     var heldBytes = 0
 
-    /// Replies that the socket did not take yet, from `sent` on.
-    var output: [UInt8] = []
-    var sent = 0
+    var outbox = Outbox()
     /// What epoll was told to watch for.
     var interest: UInt32 = 0
 
@@ -56,8 +54,6 @@ final class Connection {
         self.id = id
         self.caller = caller
     }
-
-    var unsent: Int { output.count - sent }
 
     /// Whether a line without an id may be answered now.
     var isInOrder: Bool { !isOrderedBusy && held.isEmpty }
@@ -75,11 +71,11 @@ final class Connection {
 
     /// Whether another of its requests may be taken up.
     func mayProceed(_ limits: Limits) -> Bool {
-        inFlight + held.count < limits.inFlight && heldBytes <= limits.line && unsent <= Limits.unsentReplies
+        inFlight + held.count < limits.inFlight && heldBytes <= limits.line && outbox.count <= Limits.unsentReplies
     }
 
     /// Whether it has been answered whole, and there will be no more.
-    var isDone: Bool { hasEnded && hasTakenRest && !hasBacklog && inFlight == 0 && held.isEmpty && unsent == 0 }
+    var isDone: Bool { hasEnded && hasTakenRest && !hasBacklog && inFlight == 0 && held.isEmpty && outbox.isEmpty }
 }
 
 /// A line that waits for its turn.

@@ -66,7 +66,8 @@ struct Engine: ~Copyable {
     private func turnAway(_ descriptor: Int32, _ caller: Caller) {
         var reply = JSONWriter()
         reply.writeFailure(UsherError(.busy, "There are too many connections; try again.", detail: .retryAfterMilliseconds(1000)))
-        _ = send(reply.bytes, from: 0, to: descriptor)
+        var outbox = Outbox()
+        _ = outbox.send(reply.bytes, to: descriptor)
         // A close with something unread would cost the client the reply.
         shutdown(descriptor, Int32(SHUT_RD))
         while case .bytes = scratch.receive(descriptor, most: Limits.bytesPerTurn) { scratch.clear() }
@@ -87,7 +88,7 @@ struct Engine: ~Copyable {
             connection.caller.leave()
             if connection.hasEnded || connection.hasBacklog || !connection.mayProceed(limits) { return drop(connection) }
         }
-        if flags & EPOLLOUT.rawValue != 0, !flush(connection) { return drop(connection) }
+        if flags & EPOLLOUT.rawValue != 0, !connection.outbox.flush(to: connection.id.descriptor) { return drop(connection) }
         turn(connection, mayRead: flags & (EPOLLIN.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0)
     }
 
@@ -109,7 +110,7 @@ struct Engine: ~Copyable {
     mutating func complete(_ id: ConnectionID, _ reply: [UInt8], wasOrdered: Bool) {
         guard let connection = find(id) else { return }
         connection.inFlight -= 1
-        connection.output += reply
+        connection.outbox.append(reply)
         if wasOrdered { connection.isOrderedBusy = false }
         enqueue(connection)
     }
@@ -200,7 +201,7 @@ struct Engine: ~Copyable {
     }
 
     private func mayWrite(_ connection: Connection) -> Bool {
-        connection.unsent + replies.count <= Limits.unsentReplies
+        connection.outbox.count + replies.count <= Limits.unsentReplies
     }
 
     /// At the end of input a last line without LF is answered like any other.
@@ -212,20 +213,11 @@ struct Engine: ~Copyable {
 
     /// Sends what the turn wrote, keeps what it left over, and tells epoll what to watch for.
     private mutating func settle(_ connection: Connection, _ input: LineBuffer) {
-        if replies.count > 0 {
-            if connection.unsent > 0 {
-                connection.output += replies.bytes
-            } else {
-                guard let sent = send(replies.bytes, from: 0, to: connection.id.descriptor) else {
-                    replies.removeAll(keepingCapacity: false)
-                    input.clear()
-                    return drop(connection)
-                }
-                if sent < replies.count { connection.output = Array(replies.bytes[sent...]) }
-            }
-            replies.removeAll(keepingCapacity: replies.count <= Limits.unsentReplies)
-        }
-        let isReachable = flush(connection)
+        let isReachable =
+            replies.count > 0
+            ? connection.outbox.send(replies.bytes, to: connection.id.descriptor)
+            : connection.outbox.flush(to: connection.id.descriptor)
+        if replies.count > 0 { replies.removeAll(keepingCapacity: replies.count <= Limits.unsentReplies) }
 
         if input.isEmpty {
             input.clear()
@@ -246,7 +238,7 @@ struct Engine: ~Copyable {
     private func watch(_ connection: Connection) {
         var interest: UInt32 = 0
         if !connection.hasEnded, !connection.hasBacklog, connection.mayProceed(limits) { interest |= EPOLLIN.rawValue }
-        if connection.unsent > 0 { interest |= EPOLLOUT.rawValue }
+        if !connection.outbox.isEmpty { interest |= EPOLLOUT.rawValue }
         guard interest != connection.interest else { return }
         connection.interest = interest
         _ = usher_epoll_control(epoll, EPOLL_CTL_MOD, connection.id.descriptor, interest, connection.id.eventData)
@@ -256,7 +248,7 @@ struct Engine: ~Copyable {
 
     private mutating func answer(_ range: Range<Int>, of input: LineBuffer, for connection: Connection) {
         input.withBytes(range) { line in
-            guard let end = endOfText(in: line) else { return }
+            guard let end = LineBuffer.endOfText(in: line) else { return }
             run(line.extracting(0..<end), for: connection, mayRunInOrder: connection.isInOrder)
         }
     }
@@ -295,44 +287,6 @@ struct Engine: ~Copyable {
                 connection.heldBytes -= line.bytes.count
                 line.bytes.withBytes { run($0, for: connection, mayRunInOrder: true) }
             }
-        }
-    }
-
-    /// Where the line ends, a CR before its LF left out; nil if it is blank.
-    private func endOfText(in line: Span<UInt8>) -> Int? {
-        var end = line.count
-        if end > 0, line[end - 1] == 0x0d { end -= 1 }
-        var index = 0
-        while index < end, line[index] == 0x20 || line[index] == 0x09 || line[index] == 0x0d { index += 1 }
-        return index == end ? nil : end
-    }
-
-    // MARK: Writing
-
-    /// Sends what waits to be sent.
-    /// - Returns: false if the client can no longer be sent anything.
-    private func flush(_ connection: Connection) -> Bool {
-        guard connection.unsent > 0 else { return true }
-        guard let sent = send(connection.output, from: connection.sent, to: connection.id.descriptor) else { return false }
-        connection.sent += sent
-        if connection.unsent == 0 {
-            connection.output = []
-            connection.sent = 0
-        } else if connection.sent > Limits.unsentReplies {
-            connection.output.removeFirst(connection.sent)
-            connection.sent = 0
-        }
-        return true
-    }
-
-    /// - Returns: how many bytes the socket took; nil if it will take no more. A client that has shut its reading side down shows nowhere
-    ///   else: to epoll such a socket is writable, for ever.
-    private func send(_ bytes: [UInt8], from start: Int, to descriptor: Int32) -> Int? {
-        unsafe bytes.withUnsafeBytes { buffer in
-            let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[start...])
-            let sent = unsafe Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
-            if sent >= 0 { return sent }
-            return [EAGAIN, EINTR, ENOBUFS, ENOMEM].contains(errno) ? 0 : nil
         }
     }
 

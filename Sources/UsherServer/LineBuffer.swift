@@ -86,6 +86,15 @@ import UsherModel
         return line
     }
 
+    /// Where the line ends, a CR before its LF left out; nil if it is blank.
+    static func endOfText(in line: Span<UInt8>) -> Int? {
+        var end = line.count
+        if end > 0, line[end - 1] == 0x0d { end -= 1 }
+        var index = 0
+        while index < end, line[index] == 0x20 || line[index] == 0x09 || line[index] == 0x0d { index += 1 }
+        return index == end ? nil : end
+    }
+
     func withBytes<R>(_ range: Range<Int>, _ body: (Span<UInt8>) -> R) -> R {
         let bytes = unsafe UnsafeRawBufferPointer(rebasing: memory[range]).assumingMemoryBound(to: UInt8.self)
         return body(unsafe bytes.span)
