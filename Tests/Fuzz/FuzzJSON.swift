@@ -6,23 +6,23 @@ import UsherJSON
 public func fuzzJSON(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let text = unsafe Array(UnsafeBufferPointer(start: start, count: count))
     if let fault = fault(in: text) {
-        precondition((0...count).contains(fault.offset), "\(fault) is not in the text")
-        precondition(fault.reason != .endOfText || fault.offset == count, "\(fault) before the end")
+        require((0...count).contains(fault.offset), "\(fault) is not in the text")
+        require(fault.reason != .endOfText || fault.offset == count, "\(fault) before the end")
         if let earlier = UsherFuzz.fault(in: Array(text[..<fault.offset])) {
-            precondition(
+            require(
                 earlier.reason == .endOfText && earlier.offset == fault.offset, "\(fault), but \(earlier) without what follows")
         }
         return 0
     }
     let rewritten = rewritten(text)
-    precondition(fault(in: rewritten) == nil, "what was written again is refused")
-    precondition(meaning(of: rewritten) == meaning(of: text), "what was written again means something else")
-    precondition(rewritten.allSatisfy { $0 >= 0x20 }, "a control character in what was written")
+    require(fault(in: rewritten) == nil, "what was written again is refused")
+    require(meaning(of: rewritten) == meaning(of: text), "what was written again means something else")
+    require(rewritten.allSatisfy { $0 >= 0x20 }, "a control character in what was written")
 
     var line = JSONWriter()
     line.rawOnOneLine(text.span)
-    precondition(line.bytes.allSatisfy { $0 >= 0x20 }, "a control character on the line")
-    precondition(meaning(of: line.bytes) == meaning(of: text), "another meaning on one line")
+    require(line.bytes.allSatisfy { $0 >= 0x20 }, "a control character on the line")
+    require(meaning(of: line.bytes) == meaning(of: text), "another meaning on one line")
     return 0
 }
 
@@ -54,10 +54,10 @@ private func elements(of array: JSONValue, in text: [UInt8]) -> [JSONValue] {
 
 /// A string's meaning, which is UTF-8, and whose bytes are no control characters.
 private func string(_ value: JSONValue, in text: [UInt8]) -> String {
-    precondition(text[value.content].allSatisfy { $0 >= 0x20 }, "a control character in a string")
+    require(text[value.content].allSatisfy { $0 >= 0x20 }, "a control character in a string")
     guard let string = value.string(in: text.span) else { fatalError("a string without a meaning") }
-    precondition(Array(string.utf8) == value.bytes(in: text.span), "a string that means no UTF-8")
-    precondition(value.isEscaped == text[value.content].contains(UInt8(ascii: "\\")), "escapes untold")
+    require(Array(string.utf8) == value.bytes(in: text.span), "a string that means no UTF-8")
+    require(value.isEscaped == text[value.content].contains(UInt8(ascii: "\\")), "escapes untold")
     return string
 }
 
@@ -132,4 +132,9 @@ private func meaning(of value: JSONValue, in text: [UInt8]) -> Meaning {
     case .array: return .array(elements(of: value, in: text).map { meaning(of: $0, in: text) })
     case .object: return .object(meanings(of: members(of: text, in: value.range), in: text))
     }
+}
+
+/// A precondition that says, in an optimised build too, what was wrong.
+private func require(_ condition: Bool, _ message: @autoclosure () -> String) {
+    if !condition { fatalError(message()) }
 }

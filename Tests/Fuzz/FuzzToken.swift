@@ -38,23 +38,23 @@ private func check(_ text: [UInt8], as type: TokenType, by key: ToyKey, changing
         case .refresh: try checkRefresh(token)
         }
     } catch {
-        precondition(error.code == .tokenInvalid, "\(error.code) of what is not even ours")
+        require(error.code == .tokenInvalid, "\(error.code) of what is not even ours")
     }
 }
 
 /// Each part, decoded and encoded, is the same text again.
 private func checkEncoding(of text: [UInt8], _ token: borrowing VerifiedToken) {
     let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).map { Array($0) }
-    precondition(parts.count == 3, "a token of \(parts.count) parts")
+    require(parts.count == 3, "a token of \(parts.count) parts")
     for part in parts {
         var bytes: [UInt8] = []
         guard let count = Base64URL.decode(part.span, in: part.indices, into: &bytes) else {
             fatalError("a part is no base64url")
         }
-        precondition(encoded(Array(bytes[..<count])) == part, "a part has another text")
+        require(encoded(Array(bytes[..<count])) == part, "a part has another text")
     }
     let payload = token.withPayload { payload in payload.indices.map { payload[$0] } }
-    precondition(encoded(payload) == parts[1], "the payload is not the one that was signed")
+    require(encoded(payload) == parts[1], "the payload is not the one that was signed")
 }
 
 private func checkChanged(_ text: [UInt8], at index: UInt, as type: TokenType, by key: ToyKey) {
@@ -75,28 +75,28 @@ private func checkClaims(of token: consuming VerifiedToken) throws(UsherError) {
     let token = try AccessToken(token, issuer: "usher")
     var writer = JSONWriter()
     token.writeClaims(to: &writer)
-    precondition(writer.bytes.allSatisfy { $0 >= 0x20 }, "a control character in the claims")
+    require(writer.bytes.allSatisfy { $0 >= 0x20 }, "a control character in the claims")
     var reader = JSONReader(nesting: Limits.nesting)
     do throws(JSONFault) {
         try reader.read(writer.bytes.span)
     } catch {
         fatalError("the claims are refused: \(error)")
     }
-    precondition(reader.members.count == members, "claims were lost or won")
+    require(reader.members.count == members, "claims were lost or won")
 
     var revocations = Revocations()
-    precondition(!token.isRevoked(by: revocations), "revoked by nothing")
+    require(!token.isRevoked(by: revocations), "revoked by nothing")
     revocations.insert(Revocation(kind: .token, id: token.id(), until: token.until()))
-    precondition(token.isRevoked(by: revocations), "a revocation does not hold")
-    precondition(!token.id().isEmpty && !token.sessionID().isEmpty && !token.userID().isEmpty, "an empty id")
+    require(token.isRevoked(by: revocations), "a revocation does not hold")
+    require(!token.id().isEmpty && !token.sessionID().isEmpty && !token.userID().isEmpty, "an empty id")
     _ = token.hasRole(among: ["user", ""])
-    precondition(token.lacking(["a", "b:c"]).count <= 2, "more lacks than was asked")
+    require(token.lacking(["a", "b:c"]).count <= 2, "more lacks than was asked")
     for now in [0, 1_790_000_000, 1 << 53] as [NumericDate] {
         do throws(UsherError) {
             try token.checkTime(now: now, tolerance: 30)
-            precondition(token.expiresAt > Double(now - 30), "it has expired")
+            require(token.expiresAt > Double(now - 30), "it has expired")
         } catch {
-            precondition(error.code == .tokenExpired || error.code == .tokenNotActive, "\(error.code) of a time")
+            require(error.code == .tokenExpired || error.code == .tokenNotActive, "\(error.code) of a time")
         }
     }
     try? token.check(audience: Array("usher".utf8).span)
@@ -104,7 +104,7 @@ private func checkClaims(of token: consuming VerifiedToken) throws(UsherError) {
 
 private func checkRefresh(_ token: consuming VerifiedToken) throws(UsherError) {
     let token = try RefreshToken(token)
-    precondition(token.generation > 0 && token.expiresAt.magnitude < 0x1p53, "a claim out of its bounds")
+    require(token.generation > 0 && token.expiresAt.magnitude < 0x1p53, "a claim out of its bounds")
     _ = token.isExpired(now: 1_790_000_000)
 }
 
@@ -135,4 +135,9 @@ private final class ToyKey: SigningKey {
         let expected = sign(message)
         return signature.count == expected.count && expected.indices.allSatisfy { signature[$0] == expected[$0] }
     }
+}
+
+/// A precondition that says, in an optimised build too, what was wrong.
+private func require(_ condition: Bool, _ message: @autoclosure () -> String) {
+    if !condition { fatalError(message()) }
 }
