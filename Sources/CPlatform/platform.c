@@ -35,3 +35,11 @@ static int release(struct dl_phdr_info *object, size_t size, void *context)
 }
 
 void usher_release_startup_pages(void) { dl_iterate_phdr(release, NULL); }
+
+void usher_raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}

@@ -16,8 +16,8 @@ public struct JSONReader: Sendable {
     private let nesting: Int
     /// The names so far of the objects that are open within the outermost one, innermost last.
     private var names: [Name] = []
-    /// The names so far of open objects that have more than a few, by level.
-    private var manyNames: [Int: Set<[UInt8]>] = [:]
+    /// Of open objects that have more than a few names: the hashes of the names so far, by level.
+    private var manyNames: [Int: Set<Int>] = [:]
 
     private struct Name: Sendable {
         let key: JSONKey
@@ -53,7 +53,7 @@ public struct JSONReader: Sendable {
     /// The value of a member, null included; nil if it is absent.
     public func anyValue(_ name: StaticString, in text: Span<UInt8>) -> JSONValue? {
         let key = JSONKey(name)
-        guard marks & (key.mark | JSONKey.escaped.mark) != 0 else { return nil }
+        guard marks & key.mark != 0 else { return nil }
         for member in members where member.isNamed(name, key, in: text) { return member.value }
         return nil
     }
@@ -104,10 +104,10 @@ public struct JSONReader: Sendable {
             guard try next(text, index) == UInt8(ascii: "\"") else { throw JSONFault(.unexpectedByte, at: index) }
             let (name, key) = try name(text, at: index)
             if count >= Self.fewNames {
-                guard isNewAmongMany(name, since: firstName, level, in: text) else {
+                guard isNewAmongMany(name, key, since: firstName, level, in: text) else {
                     throw JSONFault(.duplicateName, at: index)
                 }
-            } else if marks & (key.mark | JSONKey.escaped.mark) != 0 || name.isEscaped {
+            } else if marks & key.mark != 0 {
                 guard isNew(name, key, since: firstName, level, in: text) else {
                     throw JSONFault(.duplicateName, at: index)
                 }
@@ -121,7 +121,7 @@ public struct JSONReader: Sendable {
             // The outermost object's names are its members'.
             if level == 1 {
                 members.append(JSONMember(name: name, value: value, key: key))
-            } else if count <= Self.fewNames {
+            } else {
                 names.append(Name(key: key, value: name))
             }
             index = skipBlanks(text, from: value.range.upperBound)
@@ -149,7 +149,7 @@ public struct JSONReader: Sendable {
     }
 
     /// How many names of an object are compared one with another.
-    private static let fewNames = 16
+    private static let fewNames = 64
 
     /// Whether the innermost open object has no such name yet.
     private func isNew(_ name: JSONValue, _ key: JSONKey, since first: Int, _ level: Int, in text: Span<UInt8>) -> Bool {
@@ -161,21 +161,35 @@ public struct JSONReader: Sendable {
         return true
     }
 
-    /// The same where there are many: comparing each with all before it would be quadratic.
-    private mutating func isNewAmongMany(_ name: JSONValue, since first: Int, _ level: Int, in text: Span<UInt8>) -> Bool {
+    /// The same where there are many: comparing each with all before it would be quadratic, so that is left to those of the same hash.
+    private mutating func isNewAmongMany(
+        _ name: JSONValue, _ key: JSONKey, since first: Int, _ level: Int, in text: Span<UInt8>
+    ) -> Bool {
         if manyNames[level] == nil {
             let others = level == 1 ? members.map(\.name) : names[first...].map(\.value)
-            manyNames[level] = Set(others.map { $0.bytes(in: text) })
+            manyNames[level] = Set(others.map { hash(of: $0, in: text) })
         }
-        return manyNames[level, default: []].insert(name.bytes(in: text)).inserted
+        if manyNames[level, default: []].insert(hash(of: name, in: text)).inserted { return true }
+        return isNew(name, key, since: first, level, in: text)
+    }
+
+    /// A hash that nobody outside the process can foresee.
+    private func hash(of name: JSONValue, in text: Span<UInt8>) -> Int {
+        var hasher = Hasher()
+        if name.isEscaped {
+            unsafe name.bytes(in: text).withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+        } else {
+            unsafe text.extracting(name.content).withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+        }
+        return hasher.finalize()
     }
 
     private func isSame(
         _ one: JSONValue, _ oneKey: JSONKey, _ other: JSONValue, _ otherKey: JSONKey, in text: Span<UInt8>
     ) -> Bool {
-        if one.isEscaped || other.isEscaped { return one.bytes(in: text) == other.bytes(in: text) }
         guard oneKey == otherKey else { return false }
         if oneKey.isWholeName { return true }
+        if one.isEscaped || other.isEscaped { return one.bytes(in: text) == other.bytes(in: text) }
         return text.extracting(one.content).isSame(as: text.extracting(other.content))
     }
 

@@ -19,7 +19,7 @@ func name(_ text: Span<UInt8>, at start: Int) throws(JSONFault) -> (JSONValue, J
         }
     }
     let name = try string(text, at: start)
-    return (name, name.isEscaped ? JSONKey.escaped : JSONKey(text, name.content))
+    return (name, name.isEscaped ? JSONKey(unescaping: name, in: text) : JSONKey(text, name.content))
 }
 
 private func string(_ text: Span<UInt8>, at start: Int, plainUpTo end: Int) throws(JSONFault) -> JSONValue {

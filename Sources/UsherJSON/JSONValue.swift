@@ -152,13 +152,12 @@ public struct JSONMember: Equatable, Sendable {
 
     /// Whether the member's name means exactly `other`, which has no escapes and whose key is `otherKey`.
     func isNamed(_ other: StaticString, _ otherKey: JSONKey, in text: Span<UInt8>) -> Bool {
-        if key == otherKey, key.isWholeName { return true }
-        return (key == otherKey || name.isEscaped) && name.equals(other, in: text)
+        key == otherKey && (key.isWholeName || name.equals(other, in: text))
     }
 }
 
-/// A name's length and its first seven bytes in one word: of names without escapes, different keys mean different names, and of those
-/// of up to seven bytes the same key means the same name.
+/// A name's length, as far as a byte tells it, and its first seven bytes in one word, escapes resolved: different keys mean different names,
+/// and of names of up to seven bytes the same key means the same name.
 public struct JSONKey: Equatable, Sendable {
     private let word: UInt64
 
@@ -167,11 +166,20 @@ public struct JSONKey: Equatable, Sendable {
 
     /// Of a name that has no escapes.
     public init(_ name: StaticString) {
-        var word = UInt64(truncatingIfNeeded: name.utf8CodeUnitCount) << 56
+        var word = UInt64(min(name.utf8CodeUnitCount, Self.longest)) << 56
         for index in 0..<min(name.utf8CodeUnitCount, Self.room) {
             unsafe word |= UInt64(name.utf8Start[index]) << UInt64(8 * index)
         }
         self.word = word
+    }
+
+    /// What stands for all longer names, too.
+    private static let longest = 0xff
+
+    /// Of a name that has escapes.
+    init(unescaping name: JSONValue, in text: Span<UInt8>) {
+        let bytes = name.bytes(in: text)
+        self.init(bytes.span, 0..<bytes.count)
     }
 
     /// Of a name that has none, between its quotes.
@@ -191,12 +199,8 @@ public struct JSONKey: Equatable, Sendable {
     @inline(__always)
     init(beginning: UInt64, length: Int) {
         let mask: UInt64 = 1 &<< UInt64(truncatingIfNeeded: 8 &* min(length, Self.room)) &- 1
-        word = beginning & mask | UInt64(truncatingIfNeeded: length) &<< 56
+        word = beginning & mask | UInt64(truncatingIfNeeded: min(length, Self.longest)) &<< 56
     }
-
-    /// Of a name that has escapes: the same as no other's.
-    private init(word: UInt64) { self.word = word }
-    static let escaped = JSONKey(word: 0xff << 56 | 0xff)
 
     /// One bit of 64, by the key.
     var mark: UInt64 { 1 << ((word &* 0x9e37_79b9_7f4a_7c15) >> 58) }

@@ -19,6 +19,9 @@ public final class AuthService {
     /// Revocations that could not be written and hold in memory alone, until `settle` gets them into the store.
     private(set) var unsettled: Set<Revocation> = []
     private var workspace: TokenWorkspace
+    /// When the last purge was, by the monotonic clock, and what it took for over, by the wall clock.
+    private var purgedAt: Int64
+    private var purgedBefore: NumericDate
     private let defaultAudience: [UInt8]
     /// What VERIFY names in HELP and PING.
     public let version: String
@@ -40,6 +43,8 @@ public final class AuthService {
         self.log = log
         self.version = version
         workspace = issuer.workspace()
+        purgedAt = clock.monotonicMilliseconds()
+        purgedBefore = clock.now() - tokens.clockTolerance
         defaultAudience = Array(tokens.audiences[0].utf8)
     }
 
@@ -143,7 +148,11 @@ public final class AuthService {
     /// Forgets revocations of tokens that have expired, here and in the store.
     /// - Throws: what the store throws; memory is purged all the same.
     public func purge() async throws(UsherError) {
-        let moment = clock.now() - tokens.clockTolerance
+        let elapsed = clock.monotonicMilliseconds() - purgedAt
+        purgedAt += elapsed
+        // A wall clock that leaps ahead, and may leap back, takes nothing away with it.
+        purgedBefore = min(clock.now() - tokens.clockTolerance, purgedBefore + elapsed / 1000 + 1)
+        let moment = purgedBefore
         revocations.purge(before: moment)
         // Until the store has them, sessions among these could still be refreshed.
         revocations.insert(Array(unsettled))

@@ -3,6 +3,9 @@ import UsherModel
 
 /// HELP: what operations there are, for people at a prompt.
 enum Help {
+    /// No operation has a longer name, in bytes.
+    private static let longestName = 32
+
     static let operation = Operation(
         name: "HELP",
         summary: "List the operations, or explain one.",
@@ -12,7 +15,9 @@ enum Help {
         run: .immediate { request, line, _, writer throws(UsherError) in
             var operations = Registry.operations
             if let topic = try request.string("topic", in: line) {
-                operations = operations.filter { $0.name == topic.uppercased() }
+                let isName = topic.utf8.count <= Self.longestName && topic.utf8.allSatisfy { $0 < 0x80 }
+                let name = isName ? topic.uppercased() : ""
+                operations = operations.filter { $0.name == name }
                 guard !operations.isEmpty else { throw .invalidField("topic", "There is no such operation; HELP lists them.") }
             }
             writer.name("ops")

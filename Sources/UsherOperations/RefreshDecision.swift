@@ -29,7 +29,9 @@ enum RefreshDecision: Sendable {
         _ token: RefreshToken, _ stored: StoredSession?, isBlocked: Bool, client: Client?, now: NumericDate, service: ServiceTime,
         settings: TokenSettings, hash: any KeyedHash
     ) -> RefreshDecision {
-        guard let stored, stored.session.endedAt == nil else { return .refuse(.tokenRevoked, stored?.account.user) }
+        guard let stored, stored.session.endedAt == nil, now < stored.session.expiresAt else {
+            return .refuse(.tokenRevoked, stored?.account.user)
+        }
         var session = stored.session
         let user = stored.account.user
         guard token.isGenuine(seed: session.seed, hash: hash) else { return .refuse(.tokenInvalid, nil) }

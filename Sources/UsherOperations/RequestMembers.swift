@@ -79,7 +79,7 @@ extension JSONReader {
     /// - Throws: `invalid_field` if it is not one of those configured.
     func sessionAudience(in line: Span<UInt8>, of settings: TokenSettings) throws(UsherError) -> String {
         guard let audience = try string("audience", in: line) else { return settings.audiences[0] }
-        guard settings.audiences.contains(audience) else {
+        guard settings.audiences.contains(where: { $0.utf8.elementsEqual(audience.utf8) }) else {
             throw .invalidField("audience", "The audience is not one of those that the daemon is set up for.")
         }
         return audience

@@ -8,9 +8,7 @@ extension Transaction {
             Revocation(kind: .session, id: SessionID(try row.id()).description, until: row.integer())
         }
         let others = try database.all("SELECT kind, id, until FROM revocations WHERE until >= ?", [.integer(since)]) {
-            row throws(StoreFault) in
-            guard let kind = Revocation.Kind(rawValue: Int(row.integer())) else { throw .unreadable("a revocation's kind") }
-            return Revocation(kind: kind, id: row.text(), until: row.integer())
+            row throws(StoreFault) in try row.revocation()
         }
         return sessions + others
     }
@@ -34,11 +32,23 @@ extension Transaction {
 
     func purge(before: NumericDate, most: Int) throws(StoreFault) -> Bool {
         let hasMoreSessions = try purgeSessions(before: before, most: most)
-        try database.run(
-            """
-            DELETE FROM revocations WHERE (kind, id) IN (
-                SELECT kind, id FROM revocations WHERE until < ? ORDER BY until LIMIT ?)
-            """, [.integer(before), .integer(Int64(most))])
-        return hasMoreSessions || database.changes == Int64(most)
+        let over = try database.all(
+            "SELECT kind, id, until FROM revocations WHERE until < ? ORDER BY until LIMIT ?",
+            [.integer(before), .integer(Int64(most))]
+        ) { row throws(StoreFault) in try row.revocation() }
+        // Each by its key: as one statement SQLite would look at every row of the kind.
+        for revocation in over {
+            try database.run(
+                "DELETE FROM revocations WHERE kind = ? AND id = ?",
+                [.integer(Int64(revocation.kind.rawValue)), .text(revocation.id)])
+        }
+        return hasMoreSessions || over.count == most
+    }
+}
+
+extension Row {
+    fileprivate mutating func revocation() throws(StoreFault) -> Revocation {
+        guard let kind = Revocation.Kind(rawValue: Int(integer())) else { throw .unreadable("a revocation's kind") }
+        return Revocation(kind: kind, id: text(), until: integer())
     }
 }

@@ -114,7 +114,8 @@ public actor Reactor {
     /// Puts into memory what the store holds revoked, and only then accepts.
     private func start() async {
         do throws(UsherError) {
-            let revocations = try await service.store.revocations(since: service.clock.now() - service.tokens.clockTolerance)
+            // All that were not purged: a clock that is ahead for now must not leave any out.
+            let revocations = try await service.store.revocations(since: .min)
             service.refuse(revocations)
         } catch {
             startFailure = StartFailure("The revocations cannot be read: \(error.cause ?? error.message)")

@@ -10,12 +10,16 @@ public enum SecretFile {
     /// never outside `SecretBytes`.
     /// - Throws: `internal`, with a cause that names the file, when it cannot be read or is too long.
     public static func read(_ path: String) throws(UsherError) -> SecretBytes? {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
             throw UsherError(.internal, cause: "cannot open \(path): \(words(for: errno))")
         }
         defer { close(descriptor) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw UsherError(.internal, cause: "\(path) is no regular file")
+        }
 
         var failure: Int32 = 0
         // One byte more than may be: it tells a file that is too long.

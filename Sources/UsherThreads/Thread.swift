@@ -34,7 +34,7 @@ public final class Thread: @unchecked Sendable {
                 start.body()
                 return nil
             }, start.toOpaque())
-        precondition(failure == 0, "pthread_create: error \(failure)")
+        if failure != 0 { fatalError("no thread can be started: error \(failure); the limit of processes may be too low") }
     }
 
     /// A thread that nobody joins frees what the system keeps of it by itself.

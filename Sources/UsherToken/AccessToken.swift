@@ -137,8 +137,7 @@ public struct AccessToken: ~Copyable {
         var activity: Double?
 
         mutating func take(_ member: JSONMember, _ names: ClaimNames, in payload: Span<UInt8>) {
-            // A name with escapes is rare enough to be compared with each.
-            switch member.name.isEscaped ? names.key(of: member.name, in: payload) : member.key {
+            switch member.key {
             case names.iss: issuer = member.value
             case names.aud: audience = member.value
             case names.sub: subject = member.value
@@ -169,15 +168,6 @@ private struct ClaimNames: Sendable {
     let permissions = JSONKey("permissions")
 
     static let all = ClaimNames()
-
-    func key(of name: JSONValue, in payload: Span<UInt8>) -> JSONKey {
-        let names: [(JSONKey, StaticString)] = [
-            (iss, "iss"), (aud, "aud"), (sub, "sub"), (iat, "iat"), (nbf, "nbf"), (exp, "exp"), (jti, "jti"), (sid, "sid"),
-            (role, "role"), (permissions, "permissions"),
-        ]
-        for (key, text) in names where name.equals(text, in: payload) { return key }
-        return JSONKey("")
-    }
 }
 
 extension JSONValue {

@@ -2,13 +2,15 @@
 struct BareWord {
     /// The request that a bare word stands for; nil if the line is none.
     func json(of line: Span<UInt8>) -> [UInt8]? {
-        guard line.count > 0, line[0] != UInt8(ascii: "{"), line.count <= 64 else { return nil }
+        guard line.count > 0, line.count <= 64 else { return nil }
+        // A request has other bytes, and nothing of one is copied: it may hold a password.
+        for index in 0..<line.count where line[index] != UInt8(ascii: " ") && !line[index].isASCIILetter { return nil }
         let words = String(decoding: (0..<line.count).map { line[$0] }, as: UTF8.self)
             .split(separator: " ", omittingEmptySubsequences: false)
         switch (words.first?.uppercased(), words.count) {
         case ("PING", 1): return Array(#"{"op":"PING"}"#.utf8)
         case ("HELP", 1): return Array(#"{"op":"HELP"}"#.utf8)
-        case ("HELP", 2) where !words[1].isEmpty && words[1].utf8.allSatisfy(\.isASCIILetter):
+        case ("HELP", 2) where !words[1].isEmpty:
             return Array(#"{"op":"HELP","topic":"\#(words[1])"}"#.utf8)
         default: return nil
         }

@@ -60,11 +60,20 @@ struct Configuration {
         return duration.seconds
     }
 
+    /// What an issuer and an audience may take of `Limits.accessToken`, in bytes, with room for the longest names and claims of their own.
+    private static let maxNames = 512
+
     /// What no single setting can tell.
     private func check() throws(StartFailure) {
         guard !tokens.issuer.isEmpty else { throw StartFailure("token.issuer (JWT_ISSUER) must not be empty.") }
         guard !tokens.audiences.isEmpty, !tokens.audiences.contains("") else {
             throw StartFailure("token.audiences (JWT_AUDIENCE) must name one audience or more, none of them empty.")
+        }
+        let longest = tokens.audiences.map(\.utf8.count).max() ?? 0
+        guard tokens.issuer.utf8.count + longest <= Self.maxNames else {
+            throw StartFailure(
+                "token.issuer and the longest of token.audiences may have \(Self.maxNames) bytes together: tokens must fit a cookie."
+            )
         }
         guard tokens.accessExpiry >= 2 * tokens.refreshGrace else {
             throw StartFailure(

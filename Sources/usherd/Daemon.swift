@@ -18,6 +18,7 @@ enum Daemon {
         // Before the first thread, which would take the signals otherwise; and before the first secret.
         let signals = try TerminationSignals.block()
         try forbidMemoryDumps()
+        raiseDescriptorLimit()
 
         guard let statePath = configuration.state else {
             throw StartFailure("No state folder: give --state DIR, or set server.state.")

@@ -124,7 +124,7 @@ def test_bare_help_of_what_there_is_not(connection, line):
     assert_failure(connection.ask(line), "invalid_field", field="topic")
 
 
-@pytest.mark.parametrize("word", ["LOGIN", "PINGS", "PING PING", "HELP  LOGIN", "HELP LOGIN VERIFY", "HELPLOGIN", "quit", "GET / HTTP/1.1"])
+@pytest.mark.parametrize("word", ["LOGIN", "PINGS", "PING PING", "HELP  LOGIN", "HELP LOGIN VERIFY", "HELPLOGIN", "pıng", " PING", "quit", "GET / HTTP/1.1"])
 def test_no_other_word(connection, word):
     reply = connection.ask(word)
     assert reply["ok"] is False and reply["error"] in ("bad_request", "invalid_field")
@@ -163,7 +163,7 @@ def test_help_of_no_topic(connection):
     assert len(connection.call("HELP", topic=None)["ops"]) == len(OPS)
 
 
-@pytest.mark.parametrize("topic", ["NOTHING", "", 5, ["LOGIN"], True])
+@pytest.mark.parametrize("topic", ["NOTHING", "", "pıng", "ß" * 30_000, 5, ["LOGIN"], True])
 def test_help_of_an_unknown_topic(connection, topic):
     assert_failure(connection.call("HELP", topic=topic), "invalid_field", field="topic")
 

@@ -261,7 +261,7 @@ import UsherTesting
 
     // MARK: Duplicates past the few that are compared one by one
 
-    @Test(arguments: [15, 16, 17, 18, 40, 1_000])
+    @Test(arguments: [15, 16, 17, 18, 40, 63, 64, 65, 66, 1_000])
     func `a duplicate among many names is found at each place`(_ count: Int) {
         let places = count > 100 ? [0, 1, 15, 16, 17, 500, count - 1] : Array(0..<count)
         for place in places {
@@ -274,7 +274,19 @@ import UsherTesting
         }
     }
 
-    @Test(arguments: [15, 16, 17, 18, 40, 1_000])
+    @Test(arguments: [7, 8, 250, 255, 256, 257, 263, 264, 511, 512, 519])
+    func `long names with the same beginning are told apart`(_ length: Int) {
+        let name = "abcdefg" + String(repeating: "x", count: length - 7)
+        for other in [
+            "abcdefg" + String(repeating: "x", count: length - 6), "abcdefg" + String(repeating: "x", count: length + 249),
+            "abcdef",
+        ] {
+            #expect(fault(in: Array(#"{"\#(name)":1,"\#(other)":2}"#.utf8)) == nil)
+        }
+        #expect(fault(in: Array(#"{"\#(name)":1,"\#(name)":2}"#.utf8))?.reason == .duplicateName)
+    }
+
+    @Test(arguments: [15, 16, 17, 18, 40, 63, 64, 65, 66, 1_000])
     func `many names that differ are taken, and again inside each other`(_ count: Int) {
         let object = "{" + (0..<count).map { "\"name\($0)\":\($0)" }.joined(separator: ",") + "}"
         #expect(fault(in: Array(object.utf8)) == nil)

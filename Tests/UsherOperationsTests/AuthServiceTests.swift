@@ -72,6 +72,18 @@ struct AuthServiceTests {
         #expect(try await harness.store.revocations(since: 0).isEmpty)
     }
 
+    /// A wall clock that is eight days ahead for one purge.
+    @Test func aClockThatLeapsTakesNothingAway() async throws {
+        let first = await harness.register()
+        _ = await harness.revoke(first.accessToken)
+        harness.clock.stepWall(milliseconds: 8 * 86_400_000)
+        harness.clock.advance(seconds: 300)
+        try await harness.service.purge()
+        harness.clock.stepWall(milliseconds: -8 * 86_400_000)
+        #expect(await harness.verify(first.accessToken).error == "token_revoked")
+        #expect(try await harness.store.revocations(since: 0).count == 1)
+    }
+
     @Test func purgingGoesOnUntilThereIsNoMore() async throws {
         for number in 0..<2500 {
             let revocation = Revocation(kind: .token, id: "\(number)", until: harness.now)

@@ -68,7 +68,7 @@ import UsherModel
             _ = try Credentials(directory: self.folder).secret(named: "folder")
         }
         #expect(error?.code == .internal)
-        #expect(error?.cause == "cannot read \(folder)/folder: Is a directory")
+        #expect(error?.cause == "\(folder)/folder is no regular file")
         // Not a folder on the way to it.
         write([0x61])
         let other = #expect(throws: UsherError.self) { _ = try SecretFile.read("\(self.folder)/secret/x") }

@@ -10,6 +10,8 @@ void OPENSSL_cleanse(void *ptr, size_t len);
 
 /* No core dumps, and no other process of this user may read this one's memory. Returns -errno on failure. */
 int usher_forbid_dumps(void);
+/* As many descriptors as the hard limit allows: the soft one (1,024) is for programs that use select(2). */
+void usher_raise_descriptor_limit(void);
 /* Names the calling thread, as ps -L shows it; at most 15 bytes are kept. */
 void usher_name_thread(const char *name);
 
