@@ -8,8 +8,10 @@ public struct Email: Sendable, Equatable, CustomStringConvertible {
 
     /// - Throws: `invalid_field` of `email`.
     public init(parsing raw: String) throws(UsherError) {
-        let parts = raw.utf8.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
-        guard raw.utf8.count <= 254, raw.utf8.allSatisfy({ (0x21...0x7e).contains($0) }), parts.count == 2, !parts[0].isEmpty,
+        // What is too long is not even looked at.
+        let bytes = raw.utf8.prefix(255)
+        let parts = bytes.split(separator: UInt8(ascii: "@"), omittingEmptySubsequences: false)
+        guard bytes.count <= 254, raw.utf8.allSatisfy({ (0x21...0x7e).contains($0) }), parts.count == 2, !parts[0].isEmpty,
             parts[1].split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy(Self.isLabel)
         else {
             throw .invalidField(

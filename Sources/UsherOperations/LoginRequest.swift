@@ -44,7 +44,7 @@ struct LoginRequest: DeferredRequest {
         case (let email?, nil, nil): return (try? Email(parsing: email)).map(LoginName.email)
         case (nil, let username?, nil): return (try? Username(parsing: username)).map(LoginName.username)
         case (nil, nil, let login?):
-            return login.contains("@")
+            return login.utf8.contains(UInt8(ascii: "@"))
                 ? (try? Email(parsing: login)).map(LoginName.email)
                 : (try? Username(parsing: login)).map(LoginName.username)
         default: throw .invalidField("login", "Give exactly one of \"login\", \"username\" and \"email\".")

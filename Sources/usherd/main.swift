@@ -8,6 +8,11 @@ func fail(_ message: String, _ status: Int32) -> Never {
     exit(status)
 }
 
+// A daemon started without standard streams would open its files in their place, and log into them.
+for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+    _ = unsafe open("/dev/null", O_RDWR)
+}
+
 do throws(Arguments.Misuse) {
     let arguments = try Arguments(Array(CommandLine.arguments.dropFirst()))
     do throws(StartFailure) {
