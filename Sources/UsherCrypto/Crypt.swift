@@ -25,7 +25,7 @@ func crypt(_ phrase: borrowing Phrase, setting: String) throws(UsherError) -> [U
     }
     // crypt_rn(3) gives NULL where others give "*0" or "*1"; no hash begins with a star in any case.
     guard let first = hash.first, first != UInt8(ascii: "*") else {
-        throw UsherError(.internal, cause: "libcrypt: hashing failed: \(unsafe String(cString: strerror(failure)))")
+        throw UsherError(.internal, cause: "libcrypt: hashing failed: \(errorText(failure))")
     }
     return hash
 }

@@ -47,9 +47,7 @@ extension AuthService {
             refreshExpiresIn: session.expiresAt - now)
     }
 
-    func newID() -> UUIDv7 {
-        UUIDv7(milliseconds: clock.wallMilliseconds(), random: (random.word(), random.word()))
-    }
+    func newID() -> UUIDv7 { UUIDv7(clock: clock, random: random) }
 }
 
 extension TokenSettings {

@@ -87,7 +87,7 @@ struct Opening {
         if descriptor < 0 {
             if errno == EEXIST { return }
             throw problem(
-                "it cannot be created: \(unsafe String(cString: strerror(errno)))",
+                "it cannot be created: \(errorText(errno))",
                 "Its folder must exist and belong to the user that usherd runs as.")
         }
         fchmod(descriptor, 0o600)
@@ -101,7 +101,7 @@ struct Opening {
             guard unsafe stat(file, &status) == 0, status.st_mode & 0o077 != 0 else { continue }
             guard unsafe chmod(file, 0o600) == 0 else {
                 throw problem(
-                    "others may read it, and its mode cannot be changed: \(unsafe String(cString: strerror(errno)))",
+                    "others may read it, and its mode cannot be changed: \(errorText(errno))",
                     "It must belong to the user that usherd runs as.")
             }
         }

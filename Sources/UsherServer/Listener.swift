@@ -81,6 +81,3 @@ public struct Listener: Sendable {
         }
     }
 }
-
-/// The words of errno(3).
-func errorText(_ code: Int32) -> String { unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)" }

@@ -5,6 +5,3 @@ func environment(_ name: String) -> String? {
     guard let value = unsafe getenv(name) else { return nil }
     return unsafe String(cString: value)
 }
-
-/// What errno's value means, in words.
-func words(for error: Int32) -> String { unsafe String(cString: strerror(error)) }

@@ -25,7 +25,7 @@ public enum InheritedSockets {
         var raw: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
         let count = unsafe sd_listen_fds_with_names(1, &raw)
         guard count >= 0 else {
-            throw UsherError(.internal, cause: "the sockets of socket activation cannot be taken over: \(words(for: -count))")
+            throw UsherError(.internal, cause: "the sockets of socket activation cannot be taken over: \(errorText(-count))")
         }
         var names: [String] = []
         if let raw = unsafe raw {
@@ -60,14 +60,14 @@ public enum InheritedSockets {
     static func prepare(_ descriptor: Int32, of name: InheritedSocket.Name) throws(UsherError) {
         let answer = sd_is_socket(descriptor, AF_UNIX, Int32(SOCK_STREAM.rawValue), 1)
         guard answer > 0 else {
-            let reason = answer < 0 ? words(for: -answer) : "it is not a listening Unix stream socket (ListenStream= with a path)"
+            let reason = answer < 0 ? errorText(-answer) : "it is not a listening Unix stream socket (ListenStream= with a path)"
             throw UsherError(.internal, cause: "the inherited socket \"\(name.rawValue)\" (descriptor \(descriptor)): \(reason)")
         }
         let flags = fcntl(descriptor, F_GETFL)
         guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0 else {
             throw UsherError(
                 .internal,
-                cause: "the inherited socket \"\(name.rawValue)\" cannot be made non-blocking: \(words(for: errno))")
+                cause: "the inherited socket \"\(name.rawValue)\" cannot be made non-blocking: \(errorText(errno))")
         }
     }
 }

@@ -13,7 +13,7 @@ public enum SecretFile {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
-            throw UsherError(.internal, cause: "cannot open \(path): \(words(for: errno))")
+            throw UsherError(.internal, cause: "cannot open \(path): \(errorText(errno))")
         }
         defer { close(descriptor) }
         var status = stat()
@@ -37,7 +37,7 @@ public enum SecretFile {
             }
             return length
         }
-        guard failure == 0 else { throw UsherError(.internal, cause: "cannot read \(path): \(words(for: failure))") }
+        guard failure == 0 else { throw UsherError(.internal, cause: "cannot read \(path): \(errorText(failure))") }
         guard content.count <= maxLength else {
             throw UsherError(.internal, cause: "\(path) has more than \(maxLength) bytes: that is no secret")
         }

@@ -91,14 +91,14 @@ enum SettingsFile {
 
     private static func contents(of path: String) throws(StartFailure) -> String {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw StartFailure(" \(systemError()).") }
+        guard descriptor >= 0 else { throw StartFailure(" \(errorText(errno)).") }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var block = [UInt8](repeating: 0, count: 65_536)
         while true {
             let count = unsafe Glibc.read(descriptor, &block, block.count)
             if count == 0 { break }
-            guard count > 0 else { throw StartFailure(" \(systemError()).") }
+            guard count > 0 else { throw StartFailure(" \(errorText(errno)).") }
             bytes += block.prefix(count)
             guard bytes.count <= maxLength else { throw StartFailure(" longer than \(maxLength) bytes: these are no settings.") }
         }
@@ -107,12 +107,6 @@ enum SettingsFile {
         }
         return text
     }
-}
-
-/// The words of errno(3).
-func systemError() -> String {
-    let code = errno
-    return unsafe strerror(code).map { unsafe String(cString: $0) } ?? "error \(code)"
 }
 
 extension SettingsFile.Entry {

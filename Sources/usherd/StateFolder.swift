@@ -14,22 +14,22 @@ struct StateFolder {
     init(claiming path: String) throws(StartFailure) {
         self.path = path
         if unsafe mkdir(path, 0o700) != 0, errno != EEXIST {
-            throw StartFailure("The state folder \(path) cannot be made: \(systemError()).")
+            throw StartFailure("The state folder \(path) cannot be made: \(errorText(errno)).")
         }
         let file = path + "/lock"
         lock = unsafe open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else {
-            throw StartFailure("The state folder \(path) cannot be used: \(file): \(systemError()).")
+            throw StartFailure("The state folder \(path) cannot be used: \(file): \(errorText(errno)).")
         }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             let failure =
                 errno == EWOULDBLOCK
-                ? "Process \(Self.holder(lock)) uses the state folder \(path)." : "\(file): \(systemError())."
+                ? "Process \(Self.holder(lock)) uses the state folder \(path)." : "\(file): \(errorText(errno))."
             throw StartFailure(failure)
         }
         let holder = "\(getpid())\n"
         guard ftruncate(lock, 0) == 0, unsafe pwrite(lock, holder, holder.utf8.count, 0) == holder.utf8.count else {
-            throw StartFailure("The state folder \(path) cannot be written: \(file): \(systemError()).")
+            throw StartFailure("The state folder \(path) cannot be written: \(file): \(errorText(errno)).")
         }
     }
 
@@ -47,17 +47,17 @@ struct StateFolder {
         let draft = file + ".new"
         unsafe unlink(draft)
         let descriptor = unsafe open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw StartFailure("\(draft): \(systemError()).") }
+        guard descriptor >= 0 else { throw StartFailure("\(draft): \(errorText(errno)).") }
         let isWritten =
             secret.withBytes { bytes in
                 unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) } == bytes.count
             } && fsync(descriptor) == 0
-        let failure = systemError()
+        let failure = errorText(errno)
         close(descriptor)
         guard isWritten else { throw StartFailure("\(draft): \(failure).") }
-        guard unsafe rename(draft, file) == 0 else { throw StartFailure("\(file): \(systemError()).") }
+        guard unsafe rename(draft, file) == 0 else { throw StartFailure("\(file): \(errorText(errno)).") }
         let folder = unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard folder >= 0, fsync(folder) == 0 else { throw StartFailure("\(path): \(systemError()).") }
+        guard folder >= 0, fsync(folder) == 0 else { throw StartFailure("\(path): \(errorText(errno)).") }
         close(folder)
     }
 }
