@@ -18,7 +18,7 @@ public final class AuthService {
 
     /// Revocations that could not be written and hold in memory alone, until `settle` gets them into the store.
     private(set) var unsettled: Set<Revocation> = []
-    private var workspace: TokenWorkspace
+    private let workspace: TokenWorkspace
     /// When the last purge was, by the monotonic clock, and what it took for over, by the wall clock.
     private var purgedAt: Int64
     private var purgedBefore: NumericDate
@@ -67,17 +67,17 @@ public final class AuthService {
     /// - Throws: `token_invalid`.
     func authenticate(_ text: Span<UInt8>) throws(UsherError) -> AccessToken {
         let token = try UnverifiedToken(parsing: text)
-            .verified(by: issuer.accessKey, as: .access, in: text, using: &workspace)
+            .verified(by: issuer.accessKey, as: .access, in: text, using: workspace)
         return try AccessToken(token, issuer: tokens.issuer)
     }
 
     /// - Throws: `token_invalid`.
     func authenticateRefresh(_ text: Span<UInt8>) throws(UsherError) -> RefreshToken {
         try RefreshToken(
-            UnverifiedToken(parsing: text).verified(by: issuer.refreshKey, as: .refresh, in: text, using: &workspace))
+            UnverifiedToken(parsing: text).verified(by: issuer.refreshKey, as: .refresh, in: text, using: workspace))
     }
 
-    func recycle(_ token: consuming AccessToken) { token.recycle(to: &workspace) }
+    func recycle(_ token: consuming AccessToken) { token.recycle(to: workspace) }
 
     /// Whether the session is refused in memory already.
     func isBlocked(_ session: SessionID) -> Bool { revocations.contains(.session, session.description) }

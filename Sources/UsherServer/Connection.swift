@@ -43,10 +43,12 @@ final class Connection {
     /// Among them one without an id: those after it wait.
     var isOrderedBusy = false
     /// Lines without an id that wait, oldest first.
-    var held: ArraySlice<HeldLine> = []
-    var heldBytes = 0
+    private var held: ArraySlice<HeldLine> = []
+    /// How many they are: a number is looked at for each line, and costs less to look at than they do.
+    private(set) var heldCount = 0
+    private(set) var heldBytes = 0
 
-    var outbox = Outbox()
+    let outbox = Outbox()
     /// What epoll was told to watch for.
     var interest: UInt32 = 0
 
@@ -56,30 +58,47 @@ final class Connection {
     }
 
     /// Whether a line without an id may be answered now.
-    var isInOrder: Bool { !isOrderedBusy && held.isEmpty }
+    var isInOrder: Bool { !isOrderedBusy && heldCount == 0 }
+    /// Whether the first of those that wait may.
+    var mayRunHeld: Bool { !isOrderedBusy && heldCount > 0 }
+
+    /// Lets a line wait.
+    func hold(_ line: HeldLine) {
+        held.append(line)
+        heldCount += 1
+        heldBytes += line.count
+    }
+
     /// Takes out the first of those that wait.
     func takeHeld() -> HeldLine? {
         guard let first = held.first else { return nil }
         // A slice keeps what it has passed: it would keep the line from being overwritten.
         held[held.startIndex] = .tooLong
         held.removeFirst()
+        heldCount -= 1
+        heldBytes -= first.count
         return first
     }
 
-    /// Whether the first of those that wait may.
-    var mayRunHeld: Bool { !isOrderedBusy && !held.isEmpty }
-
     /// Whether another of its requests may be taken up.
     func mayProceed(_ limits: Limits) -> Bool {
-        inFlight + held.count < limits.inFlight && heldBytes <= limits.line && outbox.count <= Limits.unsentReplies
+        inFlight + heldCount < limits.inFlight && heldBytes <= limits.line && outbox.count <= Limits.unsentReplies
     }
 
     /// Whether it has been answered whole, and there will be no more.
-    var isDone: Bool { hasEnded && hasTakenRest && !hasBacklog && inFlight == 0 && held.isEmpty && outbox.isEmpty }
+    var isDone: Bool { hasEnded && hasTakenRest && !hasBacklog && inFlight == 0 && heldCount == 0 && outbox.isEmpty }
 }
 
 /// A line that waits for its turn.
 enum HeldLine {
     case line(SharedSecret)
     case tooLong
+
+    /// In bytes.
+    var count: Int {
+        switch self {
+        case .line(let line): line.bytes.count
+        case .tooLong: 0
+        }
+    }
 }

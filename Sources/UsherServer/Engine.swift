@@ -13,26 +13,28 @@ struct Engine: ~Copyable {
     private let service: AuthService
     private let limits: Limits
     private var dispatcher = Dispatcher()
-    /// Indexed by descriptor.
-    private var connections: [Connection?] = []
-    private var connectionsOfUID: [UInt32: Int] = [:]
-    private var nextSerial: UInt32 = 1
-    private(set) var connectionCount = 0
+    private var connections = ConnectionTable()
 
     /// Where reading begins as long as a connection has nothing left over from before.
     private let scratch = LineBuffer(capacity: Limits.bytesPerTurn)
-    /// Replies of the connection whose turn it is.
+    /// Replies on their way out, connection after connection: they are sent together, so that a client that waits for several is woken once.
     private var replies = JSONWriter()
+    /// The connections that had a turn since the last `flush`, and where their replies are.
+    private var turned: [(connection: Connection, replies: Range<Int>)] = []
+    /// Where the replies of the connection begin whose turn it is.
+    private var turnStart = 0
     /// Connections that wait for a turn with something other than a read to do.
     private var backlog: [ConnectionID] = []
     /// Requests to be carried out, for the reactor to take.
-    private(set) var started: [(ConnectionID, Caller, PendingRequest)] = []
+    private var started: [(ConnectionID, Caller, PendingRequest)] = []
 
     init(epoll: Int32, service: AuthService) {
         self.epoll = epoll
         self.service = service
         limits = service.limits
     }
+
+    var connectionCount: Int { connections.count }
 
     // MARK: Accepting
 
@@ -44,19 +46,11 @@ struct Engine: ~Copyable {
             return
         }
         let caller = Caller(peer: Peer(uid: peer.uid, gid: peer.gid, pid: peer.pid))
-        let ofUID = connectionsOfUID[peer.uid, default: 0]
-        guard connectionCount < limits.connections, ofUID < limits.connectionsPerUID else {
+        guard connections.count < limits.connections, connections.count(of: peer.uid) < limits.connectionsPerUID else {
             turnAway(descriptor, caller)
             return
         }
-        let connection = Connection(id: ConnectionID(descriptor: descriptor, serial: nextSerial), caller: caller)
-        // Serial numbers wrap after four thousand million connections; 0 is the listeners'.
-        nextSerial = nextSerial == .max ? 1 : nextSerial + 1
-        let index = Int(descriptor)
-        if index >= connections.count { connections += Array(repeating: nil, count: index + 64 - connections.count) }
-        connections[index] = connection
-        connectionsOfUID[peer.uid] = ofUID + 1
-        connectionCount += 1
+        let connection = connections.add(descriptor, caller)
         connection.interest = EPOLLIN.rawValue
         if usher_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, connection.interest, connection.id.eventData) < 0 {
             drop(connection)
@@ -66,8 +60,8 @@ struct Engine: ~Copyable {
     private func turnAway(_ descriptor: Int32, _ caller: Caller) {
         var reply = JSONWriter()
         reply.writeFailure(UsherError(.busy, "There are too many connections; try again.", detail: .retryAfterMilliseconds(1000)))
-        var outbox = Outbox()
-        _ = outbox.send(reply.bytes, to: descriptor)
+        let outbox = Outbox()
+        _ = outbox.send(reply.bytes, 0..<reply.count, to: descriptor)
         // A close with something unread would cost the client the reply.
         shutdown(descriptor, Int32(SHUT_RD))
         while case .bytes = scratch.receive(descriptor, most: Limits.bytesPerTurn) { scratch.clear() }
@@ -82,7 +76,7 @@ struct Engine: ~Copyable {
 
     /// What epoll says of a connection.
     mutating func event(_ data: UInt64, _ flags: UInt32) {
-        guard let connection = find(ConnectionID(eventData: data)) else { return }
+        guard let connection = connections.find(ConnectionID(eventData: data)) else { return }
         if flags & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 {
             // The client is gone. What it sent before is carried out, unless it has to wait: nobody waits for the reply.
             connection.caller.leave()
@@ -97,18 +91,22 @@ struct Engine: ~Copyable {
 
     /// Gives each connection of the backlog a turn.
     mutating func takeTurns() {
+        flush()
         let waiting = backlog
         backlog.removeAll(keepingCapacity: true)
         for id in waiting {
-            guard let connection = find(id) else { continue }
+            guard let connection = connections.find(id) else { continue }
             connection.isQueued = false
             turn(connection, mayRead: false)
         }
+        flush()
     }
 
     /// The reply to a request that was `started`.
     mutating func complete(_ id: ConnectionID, _ reply: [UInt8], wasOrdered: Bool) {
-        guard let connection = find(id) else { return }
+        guard let connection = connections.find(id) else { return }
+        // What was answered before it goes out before it.
+        flush()
         connection.inFlight -= 1
         connection.outbox.append(reply)
         if wasOrdered { connection.isOrderedBusy = false }
@@ -121,30 +119,29 @@ struct Engine: ~Copyable {
         backlog.append(connection.id)
     }
 
+    var hasStarted: Bool { !started.isEmpty }
+
     /// Hands out what is to be started.
     mutating func takeStarted() -> [(ConnectionID, Caller, PendingRequest)] {
-        if started.isEmpty { return [] }
-        let taken = started
-        started.removeAll(keepingCapacity: true)
-        return taken
+        defer { started.removeAll(keepingCapacity: true) }
+        return started
     }
 
     // MARK: Draining
 
     /// Nothing more is taken in; what has reached the sockets is answered, then each connection is closed.
     mutating func drain() {
-        for connection in connections {
-            guard let connection else { continue }
+        flush()
+        for connection in connections.all {
             // What the client had sent stays readable, and its next write fails.
             shutdown(connection.id.descriptor, Int32(SHUT_RD))
             turn(connection, mayRead: true)
         }
+        flush()
     }
 
     mutating func dropAll() {
-        for connection in connections {
-            if let connection { drop(connection) }
-        }
+        for connection in connections.all { drop(connection) }
     }
 
     // MARK: A turn
@@ -152,6 +149,7 @@ struct Engine: ~Copyable {
     /// One connection's turn: at most `linesPerTurn` lines and one read.
     private mutating func turn(_ connection: Connection, mayRead: Bool) {
         var lines = 0
+        turnStart = replies.count
         let input = connection.input ?? scratch
         runHeld(connection, &lines)
         if connection.hasBacklog { proceed(connection, input, &lines) }
@@ -168,7 +166,17 @@ struct Engine: ~Copyable {
         if connection.hasEnded, !connection.hasBacklog, !connection.hasTakenRest {
             takeRest(connection, input)
         }
-        settle(connection, input)
+        keep(input, for: connection)
+        turned.append((connection, turnStart..<replies.count))
+        if replies.count > Limits.repliesTogether { flush() }
+    }
+
+    /// Sends what the turns wrote.
+    private mutating func flush() {
+        guard !turned.isEmpty else { return }
+        for (connection, range) in turned where connections.find(connection.id) != nil { settle(connection, range) }
+        turned.removeAll(keepingCapacity: true)
+        replies.removeAll(keepingCapacity: replies.count <= Limits.repliesTogether + Limits.unsentReplies)
     }
 
     /// Carries out whole lines until there are none, the turn is over, or the connection must wait.
@@ -201,7 +209,7 @@ struct Engine: ~Copyable {
     }
 
     private func mayWrite(_ connection: Connection) -> Bool {
-        connection.outbox.count + replies.count <= Limits.unsentReplies
+        connection.outbox.count + replies.count - turnStart <= Limits.unsentReplies
     }
 
     /// At the end of input a last line without LF is answered like any other.
@@ -211,23 +219,24 @@ struct Engine: ~Copyable {
         if !connection.isSkipping, !range.isEmpty { answer(range, of: input, for: connection) }
     }
 
-    /// Sends what the turn wrote, keeps what it left over, and tells epoll what to watch for.
-    private mutating func settle(_ connection: Connection, _ input: LineBuffer) {
-        let isReachable =
-            replies.count > 0
-            ? connection.outbox.send(replies.bytes, to: connection.id.descriptor)
-            : connection.outbox.flush(to: connection.id.descriptor)
-        if replies.count > 0 { replies.removeAll(keepingCapacity: replies.count <= Limits.unsentReplies) }
-
+    /// Keeps what a turn left over.
+    private func keep(_ input: LineBuffer, for connection: Connection) {
         if input.isEmpty {
             input.clear()
-            connection.input = nil
+            if connection.input != nil { connection.input = nil }
         } else if connection.input == nil {
             connection.input = scratch.split()
         } else {
             input.cleanseConsumed()
         }
+    }
 
+    /// Sends what a turn wrote, and tells epoll what to watch for.
+    private mutating func settle(_ connection: Connection, _ written: Range<Int>) {
+        let isReachable =
+            written.isEmpty
+            ? connection.outbox.flush(to: connection.id.descriptor)
+            : connection.outbox.send(replies.bytes, written, to: connection.id.descriptor)
         if connection.isDone || !isReachable { return drop(connection) }
         if connection.hasBacklog && connection.mayProceed(limits) || connection.mayRunHeld && mayWrite(connection) {
             enqueue(connection)
@@ -264,13 +273,12 @@ struct Engine: ~Copyable {
             if request.isOrdered { connection.isOrderedBusy = true }
             started.append((connection.id, connection.caller, request))
         case .mustWait:
-            connection.held.append(.line(SharedSecret(SecretBytes(copying: line))))
-            connection.heldBytes += line.count
+            connection.hold(.line(SharedSecret(SecretBytes(copying: line))))
         }
     }
 
     private mutating func refuseTooLong(_ connection: Connection) {
-        if connection.isInOrder { writeTooLong() } else { connection.held.append(.tooLong) }
+        if connection.isInOrder { writeTooLong() } else { connection.hold(.tooLong) }
     }
 
     private mutating func writeTooLong() {
@@ -284,28 +292,14 @@ struct Engine: ~Copyable {
             switch next {
             case .tooLong: writeTooLong()
             case .line(let line):
-                connection.heldBytes -= line.bytes.count
                 line.bytes.withBytes { run($0, for: connection, mayRunInOrder: true) }
             }
         }
     }
 
-    // MARK: Connections
-
-    private func find(_ id: ConnectionID) -> Connection? {
-        let index = Int(id.descriptor)
-        guard connections.indices.contains(index), let connection = connections[index], connection.id == id else { return nil }
-        return connection
-    }
-
     private mutating func drop(_ connection: Connection) {
-        let id = connection.id
-        guard find(id) != nil else { return }
+        guard connections.remove(connection) else { return }
         connection.caller.leave()
-        connections[Int(id.descriptor)] = nil
-        connectionCount -= 1
-        let uid = connection.caller.peer.uid
-        connectionsOfUID[uid] = connectionsOfUID[uid, default: 1] == 1 ? nil : connectionsOfUID[uid, default: 1] - 1
-        close(id.descriptor)
+        close(connection.id.descriptor)
     }
 }

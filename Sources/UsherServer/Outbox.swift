@@ -1,35 +1,41 @@
 import Glibc
 
 /// Replies on their way to a client: what the socket did not take yet waits here.
-struct Outbox {
+final class Outbox {
     private var bytes: [UInt8] = []
     /// How many of them the socket has taken.
     private var taken = 0
+    /// How many wait.
+    private(set) var count = 0
 
-    /// How many bytes wait.
-    var count: Int { bytes.count - taken }
     var isEmpty: Bool { count == 0 }
 
-    mutating func append(_ replies: [UInt8]) { bytes += replies }
+    func append(_ replies: [UInt8]) { append(replies[...]) }
 
-    /// Sends what waits, then `replies`, as far as the socket takes them; the rest waits.
+    private func append(_ replies: ArraySlice<UInt8>) {
+        bytes += replies
+        count += replies.count
+    }
+
+    /// Sends what waits, then a range of `replies`, as far as the socket takes them; the rest waits.
     /// - Returns: false if the client can no longer be sent anything.
-    mutating func send(_ replies: [UInt8], to descriptor: Int32) -> Bool {
+    func send(_ replies: [UInt8], _ range: Range<Int>, to descriptor: Int32) -> Bool {
         guard isEmpty else {
-            append(replies)
+            append(replies[range])
             return flush(to: descriptor)
         }
-        guard let sent = Self.send(replies, from: 0, to: descriptor) else { return false }
-        if sent < replies.count { bytes = Array(replies[sent...]) }
+        guard let sent = Self.send(replies, range, to: descriptor) else { return false }
+        if sent < range.count { append(replies[range.dropFirst(sent)]) }
         return true
     }
 
     /// Sends what waits, as far as the socket takes it.
     /// - Returns: false if the client can no longer be sent anything.
-    mutating func flush(to descriptor: Int32) -> Bool {
+    func flush(to descriptor: Int32) -> Bool {
         guard !isEmpty else { return true }
-        guard let sent = Self.send(bytes, from: taken, to: descriptor) else { return false }
+        guard let sent = Self.send(bytes, taken..<bytes.count, to: descriptor) else { return false }
         taken += sent
+        count -= sent
         if isEmpty {
             bytes = []
             taken = 0
@@ -42,9 +48,9 @@ struct Outbox {
 
     /// - Returns: how many bytes the socket took; nil if it will take no more. A client that has shut its reading side down shows nowhere
     ///   else: to epoll such a socket is writable, for ever.
-    private static func send(_ bytes: [UInt8], from start: Int, to descriptor: Int32) -> Int? {
+    private static func send(_ bytes: [UInt8], _ range: Range<Int>, to descriptor: Int32) -> Int? {
         unsafe bytes.withUnsafeBytes { buffer in
-            let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[start...])
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[range])
             let sent = unsafe Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
             if sent >= 0 { return sent }
             return [EAGAIN, EINTR, ENOBUFS, ENOMEM].contains(errno) ? 0 : nil

@@ -134,6 +134,7 @@ public actor Reactor {
     }
 
     private func startDeferred() {
+        guard engine.hasStarted else { return }
         for (id, caller, request) in engine.takeStarted() {
             running += 1
             Task.immediate(executorPreference: executor) { await self.perform(id, caller, request) }

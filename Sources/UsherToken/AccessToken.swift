@@ -128,7 +128,7 @@ public struct AccessToken: ~Copyable {
     }
 
     /// Gives the token's buffers back.
-    public consuming func recycle(to workspace: inout TokenWorkspace) { workspace.recycle(token) }
+    public consuming func recycle(to workspace: TokenWorkspace) { workspace.recycle(token) }
 
     /// The claims that matter here, as one pass over the payload finds them.
     private struct Found {

@@ -24,20 +24,19 @@ public struct UnverifiedToken: Sendable {
     ///   - workspace: buffers to use; give them back with `Workspace.recycle`.
     /// - Throws: `token_invalid`.
     public func verified(
-        by key: any SigningKey, as type: TokenType, in text: Span<UInt8>, using workspace: inout TokenWorkspace
+        by key: any SigningKey, as type: TokenType, in text: Span<UInt8>, using workspace: TokenWorkspace
     ) throws(UsherError) -> VerifiedToken {
-        try checkHeader(key, type, text, &workspace)
+        try checkHeader(key, type, text, workspace)
         // The key decides how long a signature is; Base64URL makes sure that there is one text for it.
         let length = key.algorithm.hashLength
+        var (payload, claims) = workspace.take()
         guard signature.count == Base64URL.encodedLength(length),
-            Base64URL.decode(text, in: signature, into: &workspace.signature) == length,
-            key.isValid(workspace.signature.span.extracting(0..<length), of: text.extracting(0..<payload.upperBound))
-        else { throw .tokenInvalid("The token's signature is wrong.") }
-
-        var payload: [UInt8] = []
-        var claims = JSONReader(nesting: Limits.nesting)
-        swap(&payload, &workspace.payload)
-        swap(&claims, &workspace.claims)
+            Base64URL.decode(text, in: signature, into: &payload) == length,
+            key.isValid(payload.span.extracting(0..<length), of: text.extracting(0..<self.payload.upperBound))
+        else {
+            workspace.giveBack(payload, claims)
+            throw .tokenInvalid("The token's signature is wrong.")
+        }
         guard let count = Base64URL.decode(text, in: self.payload, into: &payload) else {
             throw .tokenInvalid("The token's payload is not base64url.")
         }
@@ -50,14 +49,15 @@ public struct UnverifiedToken: Sendable {
     }
 
     private func checkHeader(
-        _ key: any SigningKey, _ type: TokenType, _ text: Span<UInt8>, _ workspace: inout TokenWorkspace
+        _ key: any SigningKey, _ type: TokenType, _ text: Span<UInt8>, _ workspace: TokenWorkspace
     ) throws(UsherError) {
         // What this daemon issues always has the same header. Of another one everything is looked at.
         if workspace.isUsualHeader(text.extracting(header), type) { return }
-        guard let count = Base64URL.decode(text, in: header, into: &workspace.header) else {
+        var bytes: [UInt8] = []
+        guard let count = Base64URL.decode(text, in: header, into: &bytes) else {
             throw .tokenInvalid("The token's header is not base64url.")
         }
-        let json = workspace.header.span.extracting(0..<count)
+        let json = bytes.span.extracting(0..<count)
         var reader = JSONReader(nesting: Limits.nesting)
         do throws(JSONFault) {
             try reader.read(json)
@@ -97,12 +97,10 @@ public struct VerifiedToken: ~Copyable {
     }
 }
 
-/// Buffers that verification after verification uses, so that none of them allocates.
-public struct TokenWorkspace: Sendable {
-    fileprivate var header: [UInt8] = []
-    fileprivate var signature: [UInt8] = []
-    fileprivate var payload: [UInt8] = []
-    fileprivate var claims = JSONReader(nesting: Limits.nesting)
+/// Buffers that verification after verification uses, so that none of them allocates. Belongs to one thread.
+public final class TokenWorkspace {
+    private var payload: [UInt8] = []
+    private var claims = JSONReader(nesting: Limits.nesting)
     private let usualAccessHeader: [UInt8]
     private let usualRefreshHeader: [UInt8]
 
@@ -113,9 +111,22 @@ public struct TokenWorkspace: Sendable {
     }
 
     /// Takes the buffers of a token back that is no longer looked at.
-    public mutating func recycle(_ token: consuming VerifiedToken) {
+    public func recycle(_ token: consuming VerifiedToken) {
         swap(&payload, &token.bytes)
         swap(&claims, &token.claims)
+    }
+
+    /// Hands out the buffers; until they are given back, there are new ones.
+    fileprivate func take() -> (payload: [UInt8], claims: JSONReader) {
+        var taken = (payload: [UInt8](), claims: JSONReader(nesting: Limits.nesting))
+        swap(&taken.payload, &payload)
+        swap(&taken.claims, &claims)
+        return taken
+    }
+
+    fileprivate func giveBack(_ payload: consuming [UInt8], _ claims: consuming JSONReader) {
+        self.payload = payload
+        self.claims = claims
     }
 
     fileprivate func isUsualHeader(_ header: Span<UInt8>, _ type: TokenType) -> Bool {

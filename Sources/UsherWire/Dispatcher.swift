@@ -5,7 +5,8 @@ public import UsherOperations
 /// From a line to a reply: reads the request, finds its operation, and carries it out, or hands out what is left to be done.
 public struct Dispatcher {
     private var reader = JSONReader(nesting: Limits.nesting)
-    private let operations = Registry.operations.map { (name: Array($0.name.utf8), operation: $0) }
+    private let operations = Registry.operations
+    private let names = Registry.operations.map { Array($0.name.utf8) }
     private let bare = BareWord()
 
     public init() {}
@@ -80,9 +81,7 @@ public struct Dispatcher {
     }
 
     private func operation(named name: Span<UInt8>) throws(UsherError) -> Operation {
-        for index in operations.indices where isSameInAnyCase(operations[index].name, name) {
-            return operations[index].operation
-        }
+        for index in names.indices where isSameInAnyCase(names[index], name) { return operations[index] }
         throw UsherError(.unknownOp)
     }
 }

@@ -28,9 +28,9 @@ public func fuzzToken(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 }
 
 private func check(_ text: [UInt8], as type: TokenType, by key: ToyKey, changing place: Int) {
-    var workspace = TokenWorkspace(accessHeader: [], refreshHeader: [])
+    let workspace = TokenWorkspace(accessHeader: [], refreshHeader: [])
     do throws(UsherError) {
-        let token = try UnverifiedToken(parsing: text.span).verified(by: key, as: type, in: text.span, using: &workspace)
+        let token = try UnverifiedToken(parsing: text.span).verified(by: key, as: type, in: text.span, using: workspace)
         checkEncoding(of: text, token)
         for shift in 0..<4 { checkChanged(text, at: (place &+ shift &* 7919).magnitude % UInt(text.count), as: type, by: key) }
         switch type {
@@ -58,12 +58,12 @@ private func checkEncoding(of text: [UInt8], _ token: borrowing VerifiedToken) {
 }
 
 private func checkChanged(_ text: [UInt8], at index: UInt, as type: TokenType, by key: ToyKey) {
-    var workspace = TokenWorkspace(accessHeader: [], refreshHeader: [])
+    let workspace = TokenWorkspace(accessHeader: [], refreshHeader: [])
     var changed = text
     // The nearest characters are those that differ in the bits that may be left over.
     changed[Int(index)] ^= 1
     do throws(UsherError) {
-        _ = try UnverifiedToken(parsing: changed.span).verified(by: key, as: type, in: changed.span, using: &workspace)
+        _ = try UnverifiedToken(parsing: changed.span).verified(by: key, as: type, in: changed.span, using: workspace)
     } catch {
         return
     }

@@ -98,8 +98,8 @@ struct Forge {
     }
 
     func accessToken(_ text: [UInt8]) throws(UsherError) -> AccessToken {
-        var workspace = issuer.workspace()
-        return try AccessToken(verified(text, by: access, as: .access, &workspace), issuer: settings.issuer)
+        let workspace = issuer.workspace()
+        return try AccessToken(verified(text, by: access, as: .access, workspace), issuer: settings.issuer)
     }
 
     func hasRole(_ token: String, among roles: [String]) throws(UsherError) -> Bool {
@@ -111,14 +111,14 @@ struct Forge {
     }
 
     func refreshToken(_ text: String) throws(UsherError) -> RefreshToken {
-        var workspace = issuer.workspace()
-        return try RefreshToken(verified(Array(text.utf8), by: refresh, as: .refresh, &workspace))
+        let workspace = issuer.workspace()
+        return try RefreshToken(verified(Array(text.utf8), by: refresh, as: .refresh, workspace))
     }
 
     func verified(
-        _ text: [UInt8], by key: any SigningKey, as type: TokenType, _ workspace: inout TokenWorkspace
+        _ text: [UInt8], by key: any SigningKey, as type: TokenType, _ workspace: TokenWorkspace
     ) throws(UsherError) -> VerifiedToken {
-        try UnverifiedToken(parsing: text.span).verified(by: key, as: type, in: text.span, using: &workspace)
+        try UnverifiedToken(parsing: text.span).verified(by: key, as: type, in: text.span, using: workspace)
     }
 
     /// The code that a token is refused with; nil if it may be believed.

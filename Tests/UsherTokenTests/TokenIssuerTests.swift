@@ -46,10 +46,10 @@ import UsherModel
     @Test func `the token does not depend on its issuer's own shortcut`() throws {
         let forge = try Forge()
         let text = Array(try Self.issue(forge, .sample()).utf8)
-        var strange = TokenWorkspace(accessHeader: [], refreshHeader: [])
-        var usual = forge.issuer.workspace()
-        let strangely = try forge.verified(text, by: forge.access, as: .access, &strange)
-        let usually = try forge.verified(text, by: forge.access, as: .access, &usual)
+        let strange = TokenWorkspace(accessHeader: [], refreshHeader: [])
+        let usual = forge.issuer.workspace()
+        let strangely = try forge.verified(text, by: forge.access, as: .access, strange)
+        let usually = try forge.verified(text, by: forge.access, as: .access, usual)
         #expect(strangely.claims.members == usually.claims.members)
     }
 

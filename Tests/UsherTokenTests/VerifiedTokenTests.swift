@@ -42,10 +42,10 @@ import UsherTesting
         let isValid = key.isValid(signature.span, of: input.span)
         #expect(isValid)
         #expect(key.sign(input.span) == signature)
-        var workspace = TokenWorkspace(accessHeader: [], refreshHeader: [])
+        let workspace = TokenWorkspace(accessHeader: [], refreshHeader: [])
         func fault(_ type: TokenType) -> UsherError? {
             do throws(UsherError) {
-                _ = try UnverifiedToken(parsing: text.span).verified(by: key, as: type, in: text.span, using: &workspace)
+                _ = try UnverifiedToken(parsing: text.span).verified(by: key, as: type, in: text.span, using: workspace)
                 return nil
             } catch {
                 return error
@@ -256,7 +256,7 @@ import UsherTesting
 
     @Test func `a workspace holds nothing over from token to token`() throws {
         let forge = try Forge()
-        var workspace = forge.issuer.workspace()
+        let workspace = forge.issuer.workspace()
         let random = SeededRandom()
         let long = Forge.payload(("x", "\"" + String(repeating: "long ", count: 200) + "\""))
         let tokens: [(String, String?)] = [
@@ -270,11 +270,11 @@ import UsherTesting
             let text = Array(token.utf8)
             var seen: String?
             do throws(UsherError) {
-                let token = try AccessToken(forge.verified(text, by: forge.access, as: .access, &workspace), issuer: "usher")
+                let token = try AccessToken(forge.verified(text, by: forge.access, as: .access, workspace), issuer: "usher")
                 var writer = JSONWriter()
                 token.writeClaims(to: &writer)
                 seen = String(decoding: writer.bytes, as: UTF8.self)
-                token.recycle(to: &workspace)
+                token.recycle(to: workspace)
             } catch {
                 #expect(error.code == .tokenInvalid)
             }
