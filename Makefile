@@ -13,7 +13,7 @@ STRICT  = --explicit-target-dependency-import-check error
 USHERD = .build/release/usherd
 STATE  = $(CURDIR)/state
 
-.PHONY: build run test check lint test-tsan fuzz bench deps test-deps clean
+.PHONY: build run test test-systemd check lint test-tsan fuzz bench deps test-deps clean
 
 build: deps
 	@mkdir -p .build/static && ln -sf "$$(g++ -print-file-name=libstdc++.a)" .build/static/
@@ -26,9 +26,13 @@ run: build
 	@echo
 	@exec $(USHERD) --listen $(STATE)/usher.sock --state $(STATE)
 
-# Everything that can fail: unit tests, then the real daemon from outside.
+# Everything that can fail: unit tests, then the real daemon from outside, then under a real systemd.
 test: test-deps build
 	@Tests/run
+
+# That last part alone. It needs root: the tests boot a systemd in namespaces of their own.
+test-systemd: test-deps build
+	@.venv/bin/python -m pytest -q -ra Tests/Systemd
 
 check: lint test-deps
 	swift build $(STRICT) --build-tests
