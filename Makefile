@@ -10,7 +10,7 @@ RELEASE = swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xli
 # An import that Package.swift does not name is an error: SwiftPM alone would let it pass.
 STRICT  = --explicit-target-dependency-import-check error
 
-USHERD  = .build/release/usherd
+USHERD ?= .build/release/usherd
 VERSION = $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/usherd/Daemon.swift)
 STATE   = $(CURDIR)/state
 
@@ -22,7 +22,7 @@ SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 CATALOG = $(DESTDIR)$(PREFIX)/lib/systemd/catalog
 MAN     = $(DESTDIR)$(PREFIX)/share/man
 
-.PHONY: build run install uninstall deb test check lint test-tsan fuzz bench deps test-deps clean
+.PHONY: build run install uninstall deb test test-systemd check lint test-tsan fuzz bench deps test-deps clean
 
 build: deps
 	@mkdir -p .build/static && ln -sf "$$(g++ -print-file-name=libstdc++.a)" .build/static/
@@ -65,9 +65,13 @@ uninstall:
 deb: build
 	@debian/build $(VERSION) .build/deb
 
-# Everything that can fail: unit tests, then the real daemon from outside.
+# Everything that can fail: unit tests, then the real daemon from outside, then under a real systemd.
 test: test-deps build
 	@Tests/run
+
+# That last part alone. It needs root: the tests boot a systemd in namespaces of their own.
+test-systemd: test-deps build
+	@.venv/bin/python -m pytest -q -ra Tests/Systemd
 
 check: lint test-deps
 	swift build $(STRICT) --build-tests
