@@ -15,12 +15,13 @@ VERSION = $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/usherd
 STATE   = $(CURDIR)/state
 
 # Where `make install` puts things: DESTDIR is put before all paths and goes into no file; PREFIX goes into the units. Settings are in /etc.
-PREFIX  = /usr/local
-SBIN    = $(DESTDIR)$(PREFIX)/sbin
-UNITS   = $(DESTDIR)$(PREFIX)/lib/systemd/system
+PREFIX   = /usr/local
+SBIN     = $(DESTDIR)$(PREFIX)/sbin
+UNITS    = $(DESTDIR)$(PREFIX)/lib/systemd/system
 SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
-CATALOG = $(DESTDIR)$(PREFIX)/lib/systemd/catalog
-MAN     = $(DESTDIR)$(PREFIX)/share/man
+CATALOG  = $(DESTDIR)$(PREFIX)/lib/systemd/catalog
+MAN      = $(DESTDIR)$(PREFIX)/share/man
+DOC      = $(DESTDIR)$(PREFIX)/share/doc/usher
 
 .PHONY: build run install uninstall deb test test-systemd check lint test-tsan fuzz bench deps test-deps clean
 
@@ -46,6 +47,7 @@ install:
 	install -D -m 0644 systemd/usher.catalog $(CATALOG)/usher.catalog
 	install -D -m 0644 man/usherd.8 $(MAN)/man8/usherd.8
 	install -D -m 0644 man/usher.toml.5 $(MAN)/man5/usher.toml.5
+	install -D -m 0644 protocol.md $(DOC)/protocol.md
 	test -e $(DESTDIR)/etc/usher/usher.toml || install -D -m 0644 systemd/usher.toml $(DESTDIR)/etc/usher/usher.toml
 ifeq ($(DESTDIR),)
 	@printf '%s\n' "" "Now, as root:" \
@@ -56,10 +58,10 @@ ifeq ($(DESTDIR),)
 	    "    systemctl try-restart usher.service 'usher@*.service'    # where an older one runs"
 endif
 
-# The settings, the users and the state stay.
+# Settings, state and the user usherd stay.
 uninstall:
 	rm -f $(SBIN)/usherd $(foreach unit,$(wildcard systemd/*.service systemd/*.socket),$(UNITS)/$(notdir $(unit))) \
-	    $(SYSUSERS)/usher.conf $(CATALOG)/usher.catalog $(MAN)/man8/usherd.8 $(MAN)/man5/usher.toml.5
+	    $(SYSUSERS)/usher.conf $(CATALOG)/usher.catalog $(MAN)/man8/usherd.8 $(MAN)/man5/usher.toml.5 $(DOC)/protocol.md
 
 # A package for the Debian that it is built on.
 deb: build

@@ -13,6 +13,7 @@ from .usher import SETTINGS, SOCKET
 
 VERSION = re.search(r'static let version = "(.*)"', (REPOSITORY / "Sources/usherd/Daemon.swift").read_text()).group(1)
 LATER = "999.0"
+README = (REPOSITORY / "README.md").read_text()
 STATE = "/var/lib/usher"
 SHOP = {"unit": "usher@shop.service", "socket": "/run/usher/shop/usher.sock", "state": "/var/lib/usher@shop"}
 
@@ -58,11 +59,16 @@ class DebianMachine(Machine):
         with self.connect(socket) as connection:
             assert_ok(connection.call("VERIFY", token=person.access), "claims")
 
+    def do(self, word):
+        """Runs the commands of README.md in the one block that has `word`, as root; what they print."""
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.M | re.S)
+        (block,) = [block for language, block in blocks if not language and word in block]
+        return self.run("sh", "-e", "-c", block.replace("sudo ", "")).stdout
+
     def add_shop(self):
-        """A daemon of its own for the app shop, as README.md has it."""
-        self.run("groupadd", "--system", "usher-shop")
-        self.run("install", "-m", "0644", SETTINGS, "/etc/usher/shop.toml")
-        self.systemctl("enable", "--now", "usher@shop.socket")
+        """A daemon of its own for the app shop."""
+        self.run("useradd", "--system", "shop")
+        self.do("usher-shop")
 
 
 @pytest.fixture
@@ -81,6 +87,8 @@ def test_one_package_is_all_it_takes(machine):
         assert connection.ask("PING")["version"] == VERSION
     assert machine.run("dpkg-query", "--show", "--showformat=${Version}", "usher").stdout == VERSION
     assert machine.run("stat", "--format=%a %U %G", SOCKET, STATE).stdout.split("\n")[:2] == ["660 root usher", "700 usherd usherd"]
+    assert '"ok":true' in machine.do("usermod -aG usher www-data")
+    assert "usher" in machine.run("id", "--groups", "--name", "www-data").stdout.split()
     # Its user can log in nowhere, and is in no group that opens anything.
     assert machine.run("getent", "passwd", "usherd").stdout.strip().endswith(":/usr/sbin/nologin")
     assert machine.run("id", "--groups", "--name", "usherd").stdout.split() == ["usherd"]
