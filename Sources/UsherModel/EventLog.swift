@@ -2,7 +2,7 @@
 public struct Event: Sendable, Equatable {
     /// What kind of event; each has its own MESSAGE_ID.
     public enum Kind: Sendable, CaseIterable {
-        case started, ready, stopping, stopped
+        case ready, stopping, stopped
         case register, login, refresh, refreshReuse, revoke
         /// VERIFY or AUTHORIZE, at debug level.
         case verify

@@ -2,10 +2,9 @@ import UsherModel
 
 extension Event.Kind {
     /// What `journalctl MESSAGE_ID=` finds the events of this kind by (systemd.journal-fields(7)): 128 random bits, never
-    /// changed.
+    /// changed. Each has an entry in systemd/usher.catalog.
     var messageID: String {
         switch self {
-        case .started: "9cf205391781415bb249cd56ac3f6556"
         case .ready: "9a44155072ef4301800cb87915ea5fe0"
         case .stopping: "ecf787152d204ffd857f9060f40c01b2"
         case .stopped: "9719ca00babf41798f5d9da3678dffca"

@@ -182,7 +182,7 @@ class Machine:
 
     def popen(self, *command, uid=None, gid=None, groups=()):
         """The same without waiting: its process, with pipes."""
-        enter = ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd=/"]
+        enter = ["nsenter", f"--target={self.pid}", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--root", "--wd"]
         if uid is not None:
             enter += ["setpriv", f"--reuid={uid}", f"--regid={uid if gid is None else gid}"]
             enter += [f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"]

@@ -60,6 +60,6 @@ def test_hashing_works_inside_the_sandbox(machine):
 def test_the_state_is_the_daemons_alone(machine):
     machine.ask("PING")
     state = machine.run("stat", "--format=%a %U %G", "/var/lib/usher").stdout.strip()
-    assert state == "700 usher usher"
+    assert state == "700 usherd usherd"
     for file in machine.run("find", "/var/lib/usher/", "-type", "f", "-printf", "%m %u %p\n").stdout.splitlines():
-        assert file.startswith("600 usher "), file
+        assert file.startswith("600 usherd "), file

@@ -1,8 +1,8 @@
 """Usher, installed in a machine as an operator would install it."""
 
 import os
-import shutil
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -21,14 +21,8 @@ CHEAP = '[password]\nscheme = "bcrypt"\ncost = 4\n'
 
 def install(folder):
     """Lays what is installed out in `folder`."""
-    for path, sources in {
-        "usr/sbin": [USHERD],
-        "etc/systemd/system": [*(REPOSITORY / "systemd").glob("usher*.s*")],
-        "etc/usher": [REPOSITORY / "systemd/usher.toml"],
-    }.items():
-        (folder / path).mkdir(parents=True)
-        for source in sources:
-            shutil.copy(source, folder / path)
+    command = ["make", "--no-print-directory", "install", f"DESTDIR={folder}", "PREFIX=/usr", f"USHERD={USHERD}"]
+    subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, check=True)
 
 
 class UsherMachine(Machine):
@@ -39,7 +33,8 @@ class UsherMachine(Machine):
             install(Path(folder))
             self._files = folder
             super().start()
-        self.run("useradd", "--system", "--user-group", "--no-create-home", "--shell=/usr/sbin/nologin", "usher")
+        self.run("systemd-sysusers", "usher.conf")
+        self.run("journalctl", "--update-catalog")
         self.systemctl("enable", "--now", "usher.socket")
         return self
 
