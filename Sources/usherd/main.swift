@@ -28,6 +28,8 @@ do throws(Arguments.Misuse) {
         case .serve: try Daemon.run(try Configuration(arguments, environment: environment))
         }
     } catch {
+        // `systemctl status` shows it until the next start; the lines of the journal there are those of the last attempt alone.
+        if arguments.action == .serve { Supervisor().status("Cannot start: \(error.description)") }
         fail(error.description, 1)
     }
 } catch {
