@@ -49,8 +49,12 @@ class Asking(threading.Thread):
             self.take(parse_reply(line))
             self.answered += 1
 
-    def stop(self):
+    def ask_to_stop(self):
         self._stopping.set()
+
+    def stop(self):
+        """Waits until its last request is answered; raises what broke the promise."""
+        self.ask_to_stop()
         self.join(PATIENCE)
         assert not self.is_alive(), "a client waits for ever"
         if self.failure:
@@ -90,5 +94,6 @@ class Pipelining(Asking):
                     return
             try:
                 self._written += endpoint.send(piece)
-            except BrokenPipeError:
+            except OSError:
+                # However it ended: what had been written by then is counted.
                 return

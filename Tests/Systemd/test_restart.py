@@ -43,10 +43,13 @@ class Load:
         machine.eventually(all_go_on, "replies to every client")
 
     def stop(self):
-        for client in self.clients:
-            client._stopping.set()
+        self.ask_to_stop()
         for client in self.clients:
             client.stop()
+
+    def ask_to_stop(self):
+        for client in self.clients:
+            client.ask_to_stop()
 
 
 def granted(reply):
@@ -57,7 +60,9 @@ def granted(reply):
 def load(machine):
     machine.settings(CHEAP)
     machine.restart()
-    return Load(machine)
+    load = Load(machine)
+    yield load
+    load.ask_to_stop()
 
 
 def test_nothing_is_lost_in_restarts(machine, load):
