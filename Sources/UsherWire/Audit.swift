@@ -55,7 +55,7 @@ extension Event {
         case .refresh: return (.refresh, .debug)
         case .verify: return (.verify, .debug)
         case nil, .ready, .stopping, .stopped, .refreshReuse, .refused, .failure, .storeRollback, .storeRecovered, .limit,
-            .dropped, .notice:
+            .hanging, .dropped, .repeated, .notice:
             return (.refused, .debug)
         }
     }

@@ -37,7 +37,9 @@ import UsherModel
     }
 
     @Test("The fields that entries quote are fields that events have") func fieldsExist() throws {
-        let names = fields(for: EventTextTests.full).map { $0.prefix { $0 != UInt8(ascii: "=") } }
+        let names = (fields(for: EventTextTests.full) + fields(for: EventTextTests.summary)).map {
+            $0.prefix { $0 != UInt8(ascii: "=") }
+        }
         let known = Set(names.map { String(decoding: $0, as: UTF8.self) })
         for entry in try Self.entries() {
             for quoted in entry.text.matches(of: /@(\w+)@/) { #expect(known.contains(String(quoted.output.1)), "\(entry.id)") }
