@@ -29,7 +29,7 @@ do throws(Arguments.Misuse) {
         }
     } catch {
         // `systemctl status` shows it until the next start; the lines of the journal there are those of the last attempt alone.
-        if arguments.action == .serve { Supervisor().status("Cannot start: \(error.description)") }
+        if arguments.action == .serve { _ = Supervisor().status("Cannot start: \(error.description)") }
         fail(error.description, 1)
     }
 } catch {
