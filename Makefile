@@ -1,7 +1,7 @@
 # Usher. `make run` and `make test` are all a newcomer needs; each installs what it lacks.
 
-PACKAGES      = g++ libssl-dev libcrypt-dev libsystemd-dev libsqlite3-dev libtomlplusplus-dev pkg-config socat
-TEST_PACKAGES = python3 python3-venv python3-pytest python3-jwt ruby ruby-jwt php-cli systemd
+PACKAGES      = g++ libssl-dev libcrypt-dev libsystemd-dev libsqlite3-dev libtomlplusplus-dev pkg-config dpkg-dev socat
+TEST_PACKAGES = mandoc python3 python3-venv python3-pytest python3-jwt ruby ruby-jwt php-cli systemd
 
 # A release has the Swift and C++ runtimes in it and needs only Debian's own libraries. (The C++ library is found in a folder where there is
 # only the static one; relative relocations, packed, take 4 KB instead of 550.)
@@ -10,10 +10,20 @@ RELEASE = swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xli
 # An import that Package.swift does not name is an error: SwiftPM alone would let it pass.
 STRICT  = --explicit-target-dependency-import-check error
 
-USHERD = .build/release/usherd
-STATE  = $(CURDIR)/state
+USHERD ?= .build/release/usherd
+VERSION = $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/usherd/Daemon.swift)
+STATE   = $(CURDIR)/state
 
-.PHONY: build run test check lint test-tsan fuzz bench deps test-deps clean
+# Where `make install` puts things: DESTDIR is put before all paths and goes into no file; PREFIX goes into the units. Settings are in /etc.
+PREFIX   = /usr/local
+SBIN     = $(DESTDIR)$(PREFIX)/sbin
+UNITS    = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
+CATALOG  = $(DESTDIR)$(PREFIX)/lib/systemd/catalog
+MAN      = $(DESTDIR)$(PREFIX)/share/man
+DOC      = $(DESTDIR)$(PREFIX)/share/doc/usher
+
+.PHONY: build run install uninstall deb test test-systemd check lint test-tsan fuzz bench deps test-deps clean
 
 build: deps
 	@mkdir -p .build/static && ln -sf "$$(g++ -print-file-name=libstdc++.a)" .build/static/
@@ -26,9 +36,44 @@ run: build
 	@echo
 	@exec $(USHERD) --listen $(STATE)/usher.sock --state $(STATE)
 
-# Everything that can fail: unit tests, then the real daemon from outside.
+# What was built; root need not have a Swift.
+install:
+	@test -x $(USHERD) || { echo "There is no $(USHERD): run \`make build\` first." >&2; exit 1; }
+	install -D -s -m 0755 $(USHERD) $(SBIN)/usherd
+	@install -d $(UNITS)
+	for unit in systemd/*.service systemd/*.socket; do \
+	    sed 's|/usr/sbin/|$(PREFIX)/sbin/|' $$unit >$(UNITS)/$${unit#*/} && chmod 0644 $(UNITS)/$${unit#*/} || exit 1; done
+	install -D -m 0644 systemd/usher.sysusers $(SYSUSERS)/usher.conf
+	install -D -m 0644 systemd/usher.catalog $(CATALOG)/usher.catalog
+	install -D -m 0644 man/usherd.8 $(MAN)/man8/usherd.8
+	install -D -m 0644 man/usher.toml.5 $(MAN)/man5/usher.toml.5
+	install -D -m 0644 protocol.md $(DOC)/protocol.md
+	test -e $(DESTDIR)/etc/usher/usher.toml || install -D -m 0644 systemd/usher.toml $(DESTDIR)/etc/usher/usher.toml
+ifeq ($(DESTDIR),)
+	@printf '%s\n' "" "Now, as root:" \
+	    "    systemd-sysusers $(SYSUSERS)/usher.conf       # the user usherd, the group usher" \
+	    "    journalctl --update-catalog" \
+	    "    systemctl daemon-reload" \
+	    "    systemctl enable --now usher.socket" \
+	    "    systemctl try-restart usher.service 'usher@*.service'    # where an older one runs"
+endif
+
+# Settings, state and the user usherd stay.
+uninstall:
+	rm -f $(SBIN)/usherd $(foreach unit,$(wildcard systemd/*.service systemd/*.socket),$(UNITS)/$(notdir $(unit))) \
+	    $(SYSUSERS)/usher.conf $(CATALOG)/usher.catalog $(MAN)/man8/usherd.8 $(MAN)/man5/usher.toml.5 $(DOC)/protocol.md
+
+# A package for the Debian that it is built on.
+deb: build
+	@debian/build $(VERSION) .build/deb
+
+# Everything that can fail: unit tests, then the real daemon from outside, then under a real systemd.
 test: test-deps build
 	@Tests/run
+
+# That last part alone. It needs root: the tests boot a systemd in namespaces of their own.
+test-systemd: test-deps build
+	@.venv/bin/python -m pytest -q -ra Tests/Systemd
 
 check: lint test-deps
 	swift build $(STRICT) --build-tests

@@ -87,7 +87,7 @@ let package = Package(
             ]),
         tests("usherdTests", ["usherd", "UsherModel"]),
         tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
-        tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads"]),
+        tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads", "UsherTesting"]),
         // A disk that forgets what was not synced.
         .target(name: "CPowerCut", path: "Tests/CPowerCut"),
         tests("UsherSQLiteTests", ["UsherSQLite", "UsherModel", "UsherThreads", "UsherTesting", "CSQLite", "CPowerCut"]),

@@ -2,6 +2,7 @@
 #include "epoll.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -38,6 +39,12 @@ int usher_peer_credentials(int fd, struct usher_peer *peer)
     peer->uid = credentials.uid;
     peer->gid = credentials.gid;
     return 0;
+}
+
+int usher_peer_has_finished(int fd)
+{
+    struct pollfd asked = {.fd = fd, .events = POLLRDHUP};
+    return checked(poll(&asked, 1, 0));
 }
 
 int usher_eventfd(void) { return checked(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)); }

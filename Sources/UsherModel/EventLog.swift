@@ -2,7 +2,7 @@
 public struct Event: Sendable, Equatable {
     /// What kind of event; each has its own MESSAGE_ID.
     public enum Kind: Sendable, CaseIterable {
-        case started, ready, stopping, stopped
+        case ready, stopping, stopped
         case register, login, refresh, refreshReuse, revoke
         /// VERIFY or AUTHORIZE, at debug level.
         case verify
@@ -15,8 +15,12 @@ public struct Event: Sendable, Equatable {
         case storeRecovered
         /// The daemon is at one of its limits: descriptors, connections.
         case limit
+        /// Password hashing makes no progress, and the watchdog will end the daemon.
+        case hanging
         /// Events were dropped because the journal did not keep up.
         case dropped
+        /// The number of events that were not logged because there were too many like them.
+        case repeated
         case notice
     }
 
@@ -45,6 +49,9 @@ public struct Event: Sendable, Equatable {
     public var clientAddress: IPAddress?
     /// The request's `id`, as it came.
     public var request: String?
+    /// How many events this one stands for, and the peer's uid that they have in common: of a summary alone.
+    public var count: Int?
+    public var peerUID: UInt32?
 
     public init(
         _ kind: Kind, _ priority: Priority, _ message: String, op: String? = nil, result: String? = nil, user: String? = nil,

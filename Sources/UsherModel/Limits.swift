@@ -43,14 +43,36 @@ public struct Limits: Sendable, Equatable {
     public var hashQueue = 64
     /// How long one may wait, in milliseconds.
     public static let hashWait: Int64 = 10_000
+    /// How long the threads that hash may bring nothing forth before they count as hanging, in milliseconds. `[password] timeout`.
+    public var hashTimeout: Int64 = 30_000
+    /// At least as long as this many hashes of the present cost take: a machine may be busy with other things.
+    public static let hashesPerTimeout: Int64 = 60
     /// Operations that wait for the store. `[store] queue`.
     public var storeQueue = 4_096
+    /// How long an operation of the store may take, its wait included, before it is given up, in milliseconds. `[store] timeout`.
+    public var storeTimeout: Int64 = 5_000
     /// Operations that share a commit.
     public static let storeBatch = 256
     /// Rows that one purge takes away of each kind before other operations get their turn.
     public static let purge = 1_000
     /// Events that wait for the journal.
     public static let journalQueue = 8_192
+    /// Failures of one kind that are logged before those behind them are only counted.
+    public static let floodBurst = 20
+    /// How long they are counted before their number is told, in milliseconds.
+    public static let floodWindow: Int64 = 10_000
+    /// Kinds (what, operation, result, peer uid) that are counted apart.
+    public static let floodKinds = 256
+
+    // MARK: The supervisor
+    /// How often its status is told at most, in milliseconds.
+    public static let statusInterval: Int64 = 5_000
+    /// The longest status, in bytes: systemd takes no message above 4,096.
+    public static let status = 1_024
+    /// How soon a watchdog that could not be fed is tried again, in milliseconds.
+    public static let feedRetry: Int64 = 500
+    /// Messages that must arrive and wait until it reads.
+    public static let notifications = 64
 
     // MARK: Time
     /// How long a stopping daemon answers what it was asked, in milliseconds. `[server] drain_timeout`.

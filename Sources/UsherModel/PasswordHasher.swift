@@ -49,6 +49,14 @@ public struct PasswordSettings: Sendable, Equatable {
         self.cost = cost ?? scheme.usualCost
         self.minLength = minLength
     }
+
+    /// About what one hash takes, in milliseconds: each cost takes twice as long as the one before.
+    public var usualMilliseconds: Int64 {
+        switch scheme {
+        case .yescrypt: cost < 7 ? 75 : 75 << Int64(cost - 7)
+        case .bcrypt: cost < 12 ? 200 : 200 << Int64(cost - 12)
+        }
+    }
 }
 
 /// The port to password hashing. Every call blocks for the tens of milliseconds that hashing is meant to take: never on the reactor.

@@ -2,7 +2,7 @@
 /// its outcome (`store_unavailable`), or that nothing was changed (every other code).
 ///
 /// Calls may be made from any isolation; they are carried out one after the other, and share commits. A call that finds the queue
-/// full throws `busy` at once.
+/// full throws `busy` at once; one that takes too long is given up, if somebody asks for that (`giveUpOverdue`).
 public protocol Store: Sendable {
     /// All revocations that may still concern a token: those whose `until` is at least `since`, ended sessions included.
     func revocations(since: NumericDate) async throws(UsherError) -> [Revocation]
@@ -38,6 +38,22 @@ public protocol Store: Sendable {
     /// Takes away at most `most` rows of each.
     /// - Returns: whether there may be more.
     func purge(before: NumericDate, most: Int) async throws(UsherError) -> Bool
+
+    /// Gives up each call that has been under way for longer than the store's time-out: it throws `store_unavailable` now. What was not
+    /// begun of these will not be; what only its commit is missing of may still be carried out, and memory is told when it was.
+    ///
+    /// Never blocks. To be called again and again by whoever waits for calls: nothing else in the store runs while a disk stalls.
+    /// - Returns: when the next one will be overdue, in monotonic milliseconds; nil if no call is under way.
+    func giveUpOverdue() -> Int64?
+
+    /// How it is now. Never blocks.
+    var health: StoreHealth { get }
+}
+
+/// A store that always answers at once.
+extension Store {
+    public func giveUpOverdue() -> Int64? { nil }
+    public var health: StoreHealth { .working }
 }
 
 /// What LOGIN asks the store to record.

@@ -1,3 +1,4 @@
+import Synchronization
 public import UsherModel
 public import UsherToken
 
@@ -19,6 +20,8 @@ public final class AuthService {
     /// Revocations that could not be written and hold in memory alone, until `settle` gets them into the store.
     private(set) var unsettled: Set<Revocation> = []
     private let workspace: TokenWorkspace
+    /// An atomic that one thread alone writes, without order: a plain addition, with no check of exclusive access.
+    private let verified = Atomic<Int>(0)
     /// When the last purge was, by the monotonic clock, and what it took for over, by the wall clock.
     private var purgedAt: Int64
     private var purgedBefore: NumericDate
@@ -60,6 +63,7 @@ public final class AuthService {
         try token.checkTime(now: clock.now(), tolerance: tokens.clockTolerance)
         // Looked at first: to hand them over costs a check of exclusive access.
         if !revocations.isEmpty, token.isRevoked(by: revocations) { throw UsherError(.tokenRevoked) }
+        verified.store(verified.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
         return token
     }
 
@@ -76,6 +80,9 @@ public final class AuthService {
         try RefreshToken(
             UnverifiedToken(parsing: text).verified(by: issuer.refreshKey, as: .refresh, in: text, using: workspace))
     }
+
+    /// Tokens that VERIFY and AUTHORIZE have found good so far.
+    public var verifiedCount: Int { verified.load(ordering: .relaxed) }
 
     func recycle(_ token: consuming AccessToken) { token.recycle(to: workspace) }
 

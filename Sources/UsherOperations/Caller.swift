@@ -20,4 +20,21 @@ public protocol PasswordWorkers: Sendable {
     func run<Result: Sendable>(
         for caller: Caller, _ work: @escaping @Sendable (any PasswordHasher) throws(UsherError) -> Result
     ) async throws(UsherError) -> Result
+
+    /// What they are at. Never blocks.
+    var load: WorkerLoad { get }
+}
+
+/// What the hash pool is at.
+public struct WorkerLoad: Sendable, Equatable {
+    /// Passwords that are being hashed or wait for it.
+    public let count: Int
+    /// Since when it has owed the next result, in monotonic milliseconds: the moment at which the oldest work in hand was begun, or
+    /// since which no work that waits has been begun. Nil if it owes none.
+    public let since: Int64?
+
+    public init(count: Int, since: Int64?) {
+        self.count = count
+        self.since = since
+    }
 }

@@ -4,6 +4,7 @@ import UsherThreads
 /// The store in one SQLite file: WAL, `synchronous=FULL`, one connection on one thread that holds the file exclusively.
 public final class SQLiteStore: Store {
     private let thread: StoreThread
+    private let clock: any Clock
 
     /// Opens the database, creating it (mode 0600) where there is none.
     ///
@@ -11,25 +12,29 @@ public final class SQLiteStore: Store {
     ///   - path: the database file; its folder must exist.
     ///   - queue: how many calls may wait before others are `busy` (`Limits.storeQueue`).
     ///   - graceMilliseconds: how long the last refresh token but one is good for.
+    ///   - timeoutMilliseconds: how long a call may take (`Limits.storeTimeout`).
     ///   - vfs: the name of a registered SQLite VFS; nil for the system's own files.
     ///   - events: told of the first failure of a streak, and of its end.
-    ///   - recovered: called on the store's thread whenever the connection was opened anew after a failure, with all that the store
-    ///     holds revoked by then: a call that failed may have been carried out. To be added to what is in memory, which may know more;
-    ///     must return soon, and must not call the store.
+    ///   - recovered: called on the store's thread whenever a call that failed may have been carried out, or was, with all that the
+    ///     store holds revoked by then: when the connection was opened anew, and after a call was given up and committed later. To be
+    ///     added to what is in memory, which may know more; must return soon, and must not call the store.
     /// - Throws: what is wrong, where, and what to do about it.
     public convenience init(
-        path: String, clock: any Clock, queue: Int = Limits().storeQueue, graceMilliseconds: Int64, vfs: String? = nil,
-        events: any EventLog, recovered: @escaping @Sendable ([Revocation]) -> Void
+        path: String, clock: any Clock, queue: Int = Limits().storeQueue, graceMilliseconds: Int64,
+        timeoutMilliseconds: Int64 = Limits().storeTimeout, vfs: String? = nil, events: any EventLog,
+        recovered: @escaping @Sendable ([Revocation]) -> Void
     ) throws(StoreOpenError) {
         try self.init(
-            path: path, clock: clock, queue: queue, tuning: StoreThread.Tuning(grace: graceMilliseconds), vfs: vfs,
-            events: events, recovered: recovered)
+            path: path, clock: clock, queue: queue,
+            tuning: StoreThread.Tuning(grace: graceMilliseconds, timeout: timeoutMilliseconds), vfs: vfs, events: events,
+            recovered: recovered)
     }
 
     init(
         path: String, clock: any Clock, queue: Int, tuning: StoreThread.Tuning, vfs: String?, events: any EventLog,
         recovered: @escaping @Sendable ([Revocation]) -> Void
     ) throws(StoreOpenError) {
+        self.clock = clock
         thread = try StoreThread(
             opening: Opening(path: path, vfs: vfs), capacity: queue, clock: clock, tuning: tuning, events: events,
             recovered: recovered)
@@ -45,6 +50,10 @@ public final class SQLiteStore: Store {
     var waiting: Int { thread.waiting }
 
     // MARK: Store
+
+    public func giveUpOverdue() -> Int64? { thread.giveUpOverdue() }
+
+    public var health: StoreHealth { thread.health }
 
     public func revocations(since: NumericDate) async throws(UsherError) -> [Revocation] {
         try await perform { transaction throws(StoreFault) in try transaction.revocations(since: since) }
@@ -90,28 +99,39 @@ public final class SQLiteStore: Store {
     private func perform<Answer: Sendable>(
         _ work: @escaping @Sendable (Transaction) throws(StoreFault) -> Answer
     ) async throws(UsherError) -> Answer {
-        let outcome = Lock<Result<Answer, UsherError>>(.failure(UsherError(.internal, cause: "the store gave no answer")))
+        let outcome = Lock(Outcome<Answer>())
         await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             thread.submit(
                 Job(
+                    since: clock.monotonicMilliseconds(),
                     run: { transaction throws(DatabaseError) in
-                        let result: Result<Answer, UsherError>
+                        let answer: Result<Answer, UsherError>
                         do throws(StoreFault) {
-                            result = .success(try work(transaction))
+                            answer = .success(try work(transaction))
                         } catch {
-                            result = .failure(try error.refusal())
+                            answer = .failure(try error.refusal())
                         }
-                        outcome.withLock { $0 = result }
-                        if case .success = result { return true }
+                        outcome.withLock { $0.answer = answer }
+                        if case .success = answer { return true }
                         return false
                     },
                     finish: { failure in
-                        if let failure { outcome.withLock { $0 = .failure(failure) } }
+                        outcome.withLock { $0.failure = failure }
                         unsafe continuation.resume()
                     }))
         }
-        return try outcome.withLock { $0 }.get()
+        let (answer, failure) = outcome.withLock { ($0.answer, $0.failure) }
+        if let failure { throw failure }
+        guard let answer else { throw UsherError(.internal, cause: "the store gave no answer") }
+        return try answer.get()
     }
+}
+
+/// What came of a call. A failure counts for more than an answer, which may be of a transaction that was never committed, or come after
+/// the call was given up.
+private struct Outcome<Answer: Sendable>: Sendable {
+    var answer: Result<Answer, UsherError>?
+    var failure: UsherError?
 }
 
 extension StoreFault {

@@ -4,22 +4,12 @@ import UsherThreads
 /// The one thread that reads, writes and checkpoints: a bounded queue, batches that share a commit, and recovery.
 ///
 /// No caller hears anything, reads and refusals included, before the COMMIT of its batch has succeeded: what was read may have been
-/// written earlier in the same batch.
+/// written earlier in the same batch. But no caller waits forever: see `giveUpOverdue`.
 final class StoreThread: @unchecked Sendable {
-    // Sendable is sound: `database`, `serviceDue` and `isFailing` are touched by the initialiser before the thread begins, and by
-    // the thread alone from then on; everything else is constant, or behind a lock.
+    // Sendable is sound: `database`, `serviceDue`, `timeStalled` and `isFailing` are touched by the initialiser before the thread
+    // begins, and by the thread alone from then on; everything else is constant, or behind a lock.
 
-    private struct Queue: Sendable {
-        var jobs: [Job] = []
-        var isClosing = false
-    }
-
-    private enum Work {
-        case batch([Job])
-        case end
-    }
-
-    private let mailbox = Mailbox(Queue())
+    private let mailbox = Mailbox(StoreQueue())
     private let capacity: Int
     private let opening: Opening
     private let clock: any Clock
@@ -32,6 +22,9 @@ final class StoreThread: @unchecked Sendable {
     private var database: Database?
     /// The service time at which it has to be kept, though nothing else is written: a grace window is over then.
     private var serviceDue: Int64?
+    /// Milliseconds that the service time stood still for: those of commits that succeeded after their callers had been told that
+    /// nothing is known. The grace window of a rotation among them has not run down meanwhile.
+    private var timeStalled: Int64 = 0
     /// Whether a failure has been told, and no recovery yet.
     private var isFailing = false
 
@@ -42,6 +35,8 @@ final class StoreThread: @unchecked Sendable {
     struct Tuning: Sendable {
         /// How long a grace window lasts, in milliseconds.
         var grace: Int64
+        /// How long a call may take, in milliseconds.
+        var timeout: Int64 = Limits().storeTimeout
         /// How much later the service time is kept, in milliseconds.
         var margin: Int64 = 1_000
         /// The frames (pages) of the WAL that are worth a checkpoint: 4 MiB.
@@ -77,21 +72,43 @@ final class StoreThread: @unchecked Sendable {
 
     /// Queues a job, or finishes it at once with `busy` or `shutting_down`.
     func submit(_ job: Job) {
-        let refusal: UsherError? = mailbox.change { queue in
-            if queue.isClosing { return UsherError(.shuttingDown) }
-            if queue.jobs.count >= capacity { return .busy }
-            queue.jobs.append(job)
-            return nil
+        if let refusal = mailbox.change({ $0.add(job, capacity: capacity) }) { job.finish(refusal) }
+    }
+
+    /// See `Store`.
+    func giveUpOverdue() -> Int64? {
+        let now = clock.monotonicMilliseconds()
+        let (overdue, isNew, oldest) = mailbox.withLock { queue in
+            let wasStalled = queue.stalledSince != nil
+            let overdue = queue.giveUp(since: now - tuning.timeout)
+            return (overdue, !wasStalled && !overdue.isEmpty, queue.oldest)
         }
-        if let refusal { job.finish(refusal) }
+        let error = UsherError.storeUnavailable(cause: "the store has not answered for \(tuning.timeout / 1000) s")
+        if isNew {
+            events.record(
+                Event(
+                    .failure, .error,
+                    "The store stalls: it has not answered for \(tuning.timeout / 1000) s. Its disk may be overloaded or gone; "
+                        + "what needs it is refused until it answers.", result: error.code.rawValue))
+        }
+        for job in overdue { job.finish(error) }
+        return oldest.map { $0 + tuning.timeout }
+    }
+
+    /// See `Store`.
+    var health: StoreHealth {
+        mailbox.withLock { queue in
+            if let since = queue.stalledSince { return .stalled(since: since) }
+            return queue.failure.map { .unavailable(cause: $0) } ?? .working
+        }
     }
 
     /// The number of jobs that wait.
-    var waiting: Int { mailbox.withLock { $0.jobs.count } }
+    var waiting: Int { mailbox.withLock { $0.waiting.count } }
 
     /// Finishes what is queued, keeps the service time, and closes the database. Blocks until that is done.
     func close() {
-        mailbox.change { $0.isClosing = true }
+        mailbox.change { $0.close() }
         // Whoever comes second waits behind the lock until the first has joined.
         thread.withLock { thread in
             thread?.join()
@@ -103,24 +120,19 @@ final class StoreThread: @unchecked Sendable {
 
     private func loop() {
         while true {
-            let ready = { (queue: inout Queue) -> Work? in
-                if queue.jobs.isEmpty { return queue.isClosing ? .end : nil }
-                if queue.jobs.count <= Limits.storeBatch {
-                    defer { queue.jobs = [] }
-                    return .batch(queue.jobs)
-                }
-                defer { queue.jobs.removeFirst(Limits.storeBatch) }
-                return .batch(Array(queue.jobs.prefix(Limits.storeBatch)))
+            let ready = { (queue: inout StoreQueue) in
+                queue.take(now: self.clock.monotonicMilliseconds(), isServiceDue: self.isServiceDue)
             }
             let work =
                 if let serviceDue {
-                    mailbox.wait(atMost: max(0, serviceDue - serviceTime.now), ready)
+                    mailbox.wait(atMost: serviceDue - serviceTime.now, ready)
                 } else {
                     mailbox.wait(ready)
                 }
             switch work {
             case .batch(let jobs): carryOut(jobs)
-            case nil: if isServiceDue { carryOut([]) }
+            case .recovered(let since): tellEndOfStall(since)
+            case nil: continue
             case .end: return end()
             }
         }
@@ -135,7 +147,8 @@ final class StoreThread: @unchecked Sendable {
     }
 
     private var serviceTime: ServiceTime {
-        ServiceTime(atStart: serviceAtStart, now: serviceAtStart + clock.monotonicMilliseconds() - monotonicAtStart)
+        ServiceTime(
+            atStart: serviceAtStart, now: serviceAtStart + clock.monotonicMilliseconds() - monotonicAtStart - timeStalled)
     }
 
     private var isServiceDue: Bool { serviceDue.map { $0 <= serviceTime.now } ?? false }
@@ -143,6 +156,7 @@ final class StoreThread: @unchecked Sendable {
     private func carryOut(_ jobs: [Job]) {
         let failure: UsherError?
         let hadConnection = database != nil
+        let begun = clock.monotonicMilliseconds()
         do throws(UsherError) {
             let connection = try connection()
             do throws(DatabaseError) { try commit(jobs, on: connection) } catch { throw .storeUnavailable(cause: "\(error)") }
@@ -151,8 +165,13 @@ final class StoreThread: @unchecked Sendable {
             failure = error
             tellFailure(error)
         }
-        for job in jobs { job.finish(failure) }
+        let (waitedFor, isLate) = mailbox.withLock { $0.finish() }
+        for job in waitedFor { job.finish(failure) }
         if failure == nil {
+            if isLate {
+                timeStalled += clock.monotonicMilliseconds() - begun
+                tellMemory()
+            }
             checkpointIfDue()
         } else {
             // Closing also rolls back what is left of the transaction.
@@ -163,15 +182,16 @@ final class StoreThread: @unchecked Sendable {
         }
     }
 
-    /// Runs each job in a savepoint of its own, and commits them together.
+    /// Runs each job that was not given up in a savepoint of its own, and commits them together.
     private func commit(_ jobs: [Job], on database: Database) throws(DatabaseError) {
         let time = serviceTime
         let transaction = Transaction(database, time: time)
         let changesBefore = database.totalChanges
         try database.control("BEGIN")
-        for job in jobs {
+        for (index, job) in jobs.enumerated() where mailbox.withLock({ $0.mayBegin(index) }) {
             try database.control("SAVEPOINT job")
-            if try !job.run(transaction) { try database.control("ROLLBACK TO job") }
+            let isGranted = try job.run(transaction)
+            if !mailbox.withLock({ $0.end(index) }) || !isGranted { try database.control("ROLLBACK TO job") }
             try database.control("RELEASE job")
         }
         let isDue = serviceDue.map { $0 <= time.now } ?? false
@@ -198,16 +218,30 @@ final class StoreThread: @unchecked Sendable {
         if let database { return database }
         let opened: Database
         do throws(StoreOpenError) { opened = try opening.open() } catch { throw .storeUnavailable(cause: "\(error)") }
+        try tellMemory(from: opened)
+        database = opened
+        return opened
+    }
+
+    /// Memory is given what the store holds revoked: who asked for some of it was told that nothing is known.
+    private func tellMemory(from database: Database) throws(UsherError) {
         let revocations: [Revocation]
         do throws(StoreFault) {
             // All that were not purged: more than memory needs does no harm.
-            revocations = try Transaction(opened, time: serviceTime).revocations(since: .min)
+            revocations = try Transaction(database, time: serviceTime).revocations(since: .min)
         } catch {
             throw .storeUnavailable(cause: "\(error)")
         }
         recovered(revocations)
-        database = opened
-        return opened
+    }
+
+    /// The same after a commit that came late; if that fails, the next connection makes up for it.
+    private func tellMemory() {
+        guard let database else { return }
+        do throws(UsherError) { try tellMemory(from: database) } catch {
+            tellFailure(error)
+            self.database = nil
+        }
     }
 
     /// Off the callers' way: their replies are sent before.
@@ -222,6 +256,7 @@ final class StoreThread: @unchecked Sendable {
     // MARK: What the operator hears: the first failure of a streak, and that a write succeeds again
 
     private func tellFailure(_ error: UsherError) {
+        mailbox.withLock { $0.failure = error.cause ?? error.message }
         guard !isFailing else { return }
         isFailing = true
         events.record(Event(.failure, .error, "The store fails: \(error.cause ?? error.message)", result: error.code.rawValue))
@@ -230,7 +265,15 @@ final class StoreThread: @unchecked Sendable {
     private func tellRecovery() {
         guard isFailing else { return }
         isFailing = false
+        mailbox.withLock { $0.failure = nil }
         events.record(Event(.storeRecovered, .notice, "The store works again."))
+    }
+
+    private func tellEndOfStall(_ since: Int64) {
+        // Where it came to its end with a failure, that has been told, and its end will be.
+        guard !isFailing else { return }
+        let seconds = (clock.monotonicMilliseconds() - since) / 1000
+        events.record(Event(.storeRecovered, .notice, "The store works again; it had stalled for \(seconds) s."))
     }
 }
 

@@ -16,6 +16,8 @@ final class Transaction {
 
 /// One call of the store, on its way through the store's thread.
 struct Job: Sendable {
+    /// When the call was made, in monotonic milliseconds.
+    let since: Int64
     /// Does the work, and keeps the answer for the caller.
     /// - Returns: false where the answer is a refusal, and what was done has to be undone.
     let run: @Sendable (Transaction) throws(DatabaseError) -> Bool

@@ -31,7 +31,7 @@ final class Connection {
     var isSkipping = false
     /// Nothing more will be read: the client has shut its side down, or the daemon drains.
     var hasEnded = false
-    /// The last line, without an LF, was carried out.
+    /// The last line, without an LF, was carried out, or is not to be.
     var hasTakenRest = false
     /// The input may hold whole lines that had to wait.
     var hasBacklog = false

@@ -1,5 +1,5 @@
-import UsherOperations
 import UsherModel
+import UsherOperations
 
 /// The connections that are open, by descriptor, and how many each peer uid has.
 struct ConnectionTable: ~Copyable {

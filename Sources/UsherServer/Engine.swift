@@ -133,6 +133,8 @@ struct Engine: ~Copyable {
     mutating func drain() {
         flush()
         for connection in connections.all {
+            // A line that is cut short here, and not by its client, is no request.
+            if usher_peer_has_finished(connection.id.descriptor) == 0 { connection.hasTakenRest = true }
             // What the client had sent stays readable, and its next write fails.
             shutdown(connection.id.descriptor, Int32(SHUT_RD))
             turn(connection, mayRead: true)

@@ -5,7 +5,7 @@ import UsherThreads
 /// Threads that hash passwords, at lower priority than the reactor, and the queue in front of them. Peers share the queue: each is served in
 /// turn, and when it is full, what nobody waits for any more gives way, and then the one with the most waiting.
 public final class HashPool: PasswordWorkers {
-    private let queue = Mailbox(Queue())
+    private let queue: Mailbox<Queue>
     private let capacity: Int
     private let clock: any Clock
     private let hasher: any PasswordHasher
@@ -16,20 +16,30 @@ public final class HashPool: PasswordWorkers {
         /// The uids that have jobs, the next to be served first.
         var turns: [UInt32] = []
         var count = 0
+        /// Since when each worker has been at its job, by the worker's number.
+        var begun: [Int64?]
+        /// Since when jobs have waited and no worker has taken one.
+        var waitingSince: Int64?
 
-        mutating func append(_ job: Job) {
+        init(workers: Int) { begun = Array(repeating: nil, count: workers) }
+
+        mutating func append(_ job: Job, at now: Int64) {
+            if count == 0 { waitingSince = now }
             let uid = job.caller.peer.uid
             if jobs[uid, default: []].isEmpty { turns.append(uid) }
             jobs[uid, default: []].append(job)
             count += 1
         }
 
-        /// The oldest job of the peer whose turn it is.
-        mutating func next() -> Job? {
+        /// The oldest job of the peer whose turn it is, for a worker that has done its last one.
+        mutating func next(for worker: Int, at now: Int64) -> Job? {
+            begun[worker] = nil
             guard let uid = turns.first, let job = jobs[uid]?.removeFirst() else { return nil }
             turns.removeFirst()
             if jobs[uid]?.isEmpty == true { jobs[uid] = nil } else { turns.append(uid) }
             count -= 1
+            begun[worker] = now
+            waitingSince = count > 0 ? now : nil
             return job
         }
 
@@ -68,13 +78,22 @@ public final class HashPool: PasswordWorkers {
         self.capacity = capacity
         self.clock = clock
         self.hasher = hasher
+        queue = Mailbox(Queue(workers: workers))
         for number in 0..<workers {
-            _ = Thread(name: "usher-hash-\(number)", niceness: 10) { [self] in work() }
+            _ = Thread(name: "usher-hash-\(number)", niceness: 10) { [self] in work(number) }
         }
     }
 
     /// Passwords that wait for a worker.
     public var waiting: Int { queue.withLock { $0.count } }
+
+    public var load: WorkerLoad {
+        queue.withLock { queue in
+            let begun = queue.begun.compactMap { $0 }
+            let since = queue.count > 0 ? begun + [queue.waitingSince].compactMap { $0 } : begun
+            return WorkerLoad(count: queue.count + begun.count, since: since.min())
+        }
+    }
 
     public func run<Result: Sendable>(
         for caller: Caller, _ work: @escaping @Sendable (any PasswordHasher) throws(UsherError) -> Result
@@ -105,7 +124,7 @@ public final class HashPool: PasswordWorkers {
                 guard let evicted = queue.evict(for: job.caller.peer.uid) else { return [job] }
                 refused = [evicted]
             }
-            queue.append(job)
+            queue.append(job, at: now)
             return refused
         }
         for job in refused { job.finish(.busy) }
@@ -114,9 +133,9 @@ public final class HashPool: PasswordWorkers {
     /// Whether nobody waits for a job any more, or it has waited too long.
     private func isOver(_ job: Job, at now: Int64) -> Bool { job.caller.isGone || now - job.since > Limits.hashWait }
 
-    private func work() {
+    private func work(_ number: Int) {
         while true {
-            let job = queue.wait { $0.next() }
+            let job = queue.wait { $0.next(for: number, at: self.clock.monotonicMilliseconds()) }
             job.finish(isOver(job, at: clock.monotonicMilliseconds()) ? .busy : nil)
         }
     }

@@ -14,6 +14,7 @@ public actor Reactor {
     private let signals: Int32
     private let service: AuthService
     private let hooks: Hooks
+    private var heartbeat: Heartbeat
     private var engine: Engine
     private var acceptor: Acceptor
 
@@ -23,6 +24,8 @@ public actor Reactor {
     private var drainDeadline: Int64?
     private var nextUpkeep: Int64
     private var isUpkeepRunning = false
+    /// When a call of the store will be overdue, in monotonic milliseconds; nil while none is under way.
+    private var storeDue: Int64?
     private var hasFinished = false
     private var startFailure: StartFailure?
 
@@ -34,12 +37,18 @@ public actor Reactor {
     public struct Hooks: Sendable {
         let ready: @Sendable (_ revocations: Int) -> Void
         let stopping: @Sendable (_ connections: Int) -> Void
+        /// Takes a line on what the daemon is doing, and says whether it was told. Nil where nobody wants to know.
+        let status: (@Sendable (String) -> Bool)?
+        let watchdog: Watchdog?
 
         public init(
-            ready: @escaping @Sendable (_ revocations: Int) -> Void, stopping: @escaping @Sendable (_ connections: Int) -> Void
+            ready: @escaping @Sendable (_ revocations: Int) -> Void, stopping: @escaping @Sendable (_ connections: Int) -> Void,
+            status: (@Sendable (String) -> Bool)? = nil, watchdog: Watchdog? = nil
         ) {
             self.ready = ready
             self.stopping = stopping
+            self.status = status
+            self.watchdog = watchdog
         }
     }
 
@@ -55,6 +64,7 @@ public actor Reactor {
         self.epoll = epoll
         self.signals = signals
         self.hooks = hooks
+        heartbeat = Heartbeat(hooks: hooks, service: service)
         _ = usher_epoll_control(epoll, EPOLL_CTL_ADD, wake, EPOLLIN.rawValue | EPOLLET.rawValue, Self.wakeEvent)
         _ = usher_epoll_control(epoll, EPOLL_CTL_ADD, signals, EPOLLIN.rawValue, Self.signalEvent)
         acceptor = Acceptor(epoll: epoll, listeners: listeners, clock: service.clock, log: service.log)
@@ -126,6 +136,7 @@ public actor Reactor {
         guard drainDeadline == nil else { return }
         acceptor.open()
         hooks.ready(service.revocationCount)
+        heartbeat.begin(at: service.clock.monotonicMilliseconds())
     }
 
     private func finish() {
@@ -137,6 +148,7 @@ public actor Reactor {
         guard engine.hasStarted else { return }
         for (id, caller, request) in engine.takeStarted() {
             running += 1
+            heartbeat.note()
             Task.immediate(executorPreference: executor) { await self.perform(id, caller, request) }
         }
     }
@@ -144,6 +156,7 @@ public actor Reactor {
     private func perform(_ id: ConnectionID, _ caller: Caller, _ request: PendingRequest) async {
         let reply = await request.answer(from: caller, service: service)
         running -= 1
+        heartbeat.note()
         if service.hasUnsettled, !isUpkeepRunning {
             nextUpkeep = min(nextUpkeep, service.clock.monotonicMilliseconds() + Limits.endRetry)
         }
@@ -154,7 +167,10 @@ public actor Reactor {
 
     /// Milliseconds until something is due, for epoll.
     private func timeout() -> Int32 {
-        let due = [nextUpkeep, acceptor.wakeUp() ?? .max, drainDeadline ?? .max].reduce(Int64.max, min)
+        let due = [
+            nextUpkeep, acceptor.wakeUp() ?? .max, drainDeadline ?? .max, storeDue ?? .max,
+            heartbeat.wakeUp(connections: engine.connectionCount, service: service),
+        ].reduce(Int64.max, min)
         return Int32(clamping: max(due - service.clock.monotonicMilliseconds(), 0))
     }
 
@@ -164,10 +180,15 @@ public actor Reactor {
             finish()
             return
         }
-        guard now >= nextUpkeep, !isUpkeepRunning else { return }
-        isUpkeepRunning = true
-        nextUpkeep = .max
-        Task.immediate(executorPreference: executor) { await self.upkeep() }
+        if now >= nextUpkeep, !isUpkeepRunning {
+            isUpkeepRunning = true
+            nextUpkeep = .max
+            Task.immediate(executorPreference: executor) { await self.upkeep() }
+        }
+        // Nobody else waits for the store.
+        storeDue = running > 0 || isUpkeepRunning ? service.store.giveUpOverdue() : nil
+        heartbeat.beat(
+            at: now, connections: engine.connectionCount, isDraining: drainDeadline != nil, service: service)
     }
 
     /// Purges what has expired, and gets into the store what holds in memory alone.
@@ -178,6 +199,8 @@ public actor Reactor {
         } catch {
             // The store says in the journal that it fails; the next time comes.
         }
+        // Otherwise nothing has changed that anybody would want to know.
+        if service.store.health != .working || heartbeat.isTroubled { heartbeat.note() }
         nextUpkeep =
             service.clock.monotonicMilliseconds() + (service.hasUnsettled ? Limits.endRetry : Limits.purgeInterval)
         isUpkeepRunning = false

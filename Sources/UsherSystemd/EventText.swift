@@ -1,7 +1,7 @@
 import UsherModel
 
 extension Event {
-    /// The event in one line of printable ASCII: `message op=… result=… user=… peer=uid:pid ip=… request=…`, what is absent left
+    /// The event in one line of printable ASCII: `message op=… result=… user=… peer=uid:pid ip=… request=… count=…`, what is absent left
     /// out. No value can look like another field, or end the line.
     var text: String {
         var text = Escape.quotedIfNeeded(message, blanks: true)
@@ -12,9 +12,10 @@ extension Event {
         add("op", op)
         add("result", result)
         add("user", user)
-        add("peer", peer.map { "\($0.uid):\($0.pid)" })
+        add("peer", peer.map { "\($0.uid):\($0.pid)" } ?? peerUID.map { "\($0)" })
         add("ip", clientAddress?.description)
         add("request", request)
+        add("count", count.map { "\($0)" })
         return text
     }
 }

@@ -2,37 +2,42 @@ public import UsherModel
 import UsherThreads
 
 /// The log of events: journald under systemd, standard error elsewhere. One thread writes what waits in a bounded queue, so that
-/// a journal that stalls stalls nobody else; what finds the queue full is dropped, counted and told.
+/// a journal that stalls stalls nobody else; what finds the queue full is dropped, counted and told. Failures that repeat themselves
+/// are summarised (`Flood`).
 ///
 /// It lasts until `close`: letting go of it does not end its thread. The process must ignore SIGPIPE: standard error may be a
 /// pipe whose reader has gone.
 public final class Journal: EventLog {
     public let threshold: Event.Priority
     private let capacity: Int
+    private let clock: any Clock
     private let queue: Mailbox<EventQueue>
     private let thread: Thread
 
     /// - Parameter threshold: the least important events that are logged.
-    public convenience init(threshold: Event.Priority, destination: Destination = .detected()) {
+    public convenience init(threshold: Event.Priority, clock: any Clock, destination: Destination = .detected()) {
         let sink: any EventSink =
             switch destination {
             case .journal: JournaldSink()
             case .standardError: LineSink(descriptor: 2)
             }
-        self.init(threshold: threshold, capacity: Limits.journalQueue, sink: sink)
+        self.init(threshold: threshold, capacity: Limits.journalQueue, clock: clock, sink: sink)
     }
 
-    init(threshold: Event.Priority, capacity: Int, sink: any EventSink) {
+    init(threshold: Event.Priority, capacity: Int, clock: any Clock, flood: Flood = Flood(), sink: any EventSink) {
         self.threshold = threshold
         self.capacity = capacity
-        let queue = Mailbox(EventQueue())
+        self.clock = clock
+        let queue = Mailbox(EventQueue(flood: flood))
         self.queue = queue
-        thread = Thread(name: "usher-journal") { writeEvents(of: queue, to: sink) }
+        thread = Thread(name: "usher-journal") { writeEvents(of: queue, to: sink, clock) }
     }
 
     public func record(_ event: Event) {
         guard event.priority <= threshold else { return }
-        queue.change { $0.add(event, capacity: capacity) }
+        let now = clock.monotonicMilliseconds()
+        // What is only counted wakes nobody but for the first, whose summary will be due.
+        if queue.withLock({ $0.add(event, capacity: capacity, at: now) }) { queue.wake() }
     }
 
     /// Takes no more events, and writes those that wait, for at most `timeoutMilliseconds`: then gives up, where the journal
@@ -55,6 +60,7 @@ public final class Journal: EventLog {
 
 /// What waits for the journal's thread.
 private struct EventQueue: Sendable {
+    private var flood: Flood
     private var waiting: [Event] = []
     /// Events that the thread has taken and not yet written: they count, or the bound would be twice what it says.
     private var inHand = 0
@@ -65,24 +71,38 @@ private struct EventQueue: Sendable {
     var hasEnded = false
     var isJoined = false
 
+    init(flood: Flood) { self.flood = flood }
+
     enum Work {
         /// Events to write, and how many were dropped behind them.
         case write([Event], dropped: Int)
+        /// Nothing now, but a summary at that moment, in monotonic milliseconds.
+        case pause(until: Int64)
         case end
     }
 
-    mutating func add(_ event: Event, capacity: Int) {
-        guard !isClosed else { return }
+    /// - Returns: whether there is something for the thread to do, now or later.
+    mutating func add(_ event: Event, capacity: Int, at now: Int64) -> Bool {
+        guard !isClosed else { return false }
+        // First, so that nothing is added to those whose time is over.
+        let summaries = flood.summaries(at: now)
+        waiting += summaries
+        switch flood.judge(event, at: now) {
+        case .held(let isFirst): return isFirst || !summaries.isEmpty
+        case .passes: break
+        }
         if waiting.count + inHand < capacity { waiting.append(event) } else { dropped += 1 }
+        return true
     }
 
     /// Nil while there is nothing to do.
-    mutating func take() -> Work? {
+    mutating func take(at now: Int64) -> Work? {
+        waiting += flood.summaries(at: now, all: isClosed)
         if !waiting.isEmpty || dropped > 0 {
             defer { (inHand, waiting, dropped) = (waiting.count, [], 0) }
             return .write(waiting, dropped: dropped)
         }
-        return isClosed ? .end : nil
+        return isClosed ? .end : flood.due.map { .pause(until: $0) }
     }
 
     /// - Returns: whether to go on.
@@ -93,11 +113,11 @@ private struct EventQueue: Sendable {
 }
 
 /// The life of the journal's thread.
-private func writeEvents(of queue: Mailbox<EventQueue>, to sink: any EventSink) {
+private func writeEvents(of queue: Mailbox<EventQueue>, to sink: any EventSink, _ clock: any Clock) {
     defer { queue.changeForAll { $0.hasEnded = true } }
     var dropped = 0
     var failed = 0
-    while case .write(let events, let more) = queue.wait({ $0.take() }) {
+    while case .write(let events, let more) = nextWork(of: queue, clock) {
         for event in events {
             if !sink.write(event) { failed += 1 }
             guard queue.withLock({ $0.wroteOne() }) else { return }
@@ -107,6 +127,21 @@ private func writeEvents(of queue: Mailbox<EventQueue>, to sink: any EventSink) 
         if tell(dropped, "events were dropped: the journal did not keep up", sink) { dropped = 0 }
         if tell(failed, "events were lost: the journal did not take them", sink) { failed = 0 }
     }
+}
+
+/// Blocks until there is something to do.
+private func nextWork(of queue: Mailbox<EventQueue>, _ clock: any Clock) -> EventQueue.Work {
+    let take = { (queue: inout EventQueue) in queue.take(at: clock.monotonicMilliseconds()) }
+    var work = queue.wait(take)
+    while case .pause(let due) = work {
+        let sooner = queue.wait(atMost: due - clock.monotonicMilliseconds()) { queue -> EventQueue.Work? in
+            let work = take(&queue)
+            if case .pause(let other) = work, other >= due { return nil }
+            return work
+        }
+        work = sooner ?? queue.wait(take)
+    }
+    return work
 }
 
 private func tell(_ count: Int, _ what: String, _ sink: any EventSink) -> Bool {

@@ -15,9 +15,10 @@ func fields(for event: Event) -> [[UInt8]] {
     add("USHER_RESULT", event.result)
     add("USHER_USER", event.user)
     add("USHER_USER_ID", event.userID?.description)
-    add("USHER_PEER_UID", event.peer.map { String($0.uid) })
+    add("USHER_PEER_UID", (event.peer?.uid ?? event.peerUID).map { String($0) })
     add("USHER_PEER_PID", event.peer.map { String($0.pid) })
     add("USHER_CLIENT_IP", event.clientAddress?.description)
     add("USHER_REQUEST", event.request)
+    add("USHER_COUNT", event.count.map { String($0) })
     return fields
 }

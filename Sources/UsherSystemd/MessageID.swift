@@ -2,10 +2,9 @@ import UsherModel
 
 extension Event.Kind {
     /// What `journalctl MESSAGE_ID=` finds the events of this kind by (systemd.journal-fields(7)): 128 random bits, never
-    /// changed.
+    /// changed. Each has an entry in systemd/usher.catalog.
     var messageID: String {
         switch self {
-        case .started: "9cf205391781415bb249cd56ac3f6556"
         case .ready: "9a44155072ef4301800cb87915ea5fe0"
         case .stopping: "ecf787152d204ffd857f9060f40c01b2"
         case .stopped: "9719ca00babf41798f5d9da3678dffca"
@@ -20,6 +19,8 @@ extension Event.Kind {
         case .storeRollback: "4f3f5073bf8f465691af68f98be7b788"
         case .storeRecovered: "3616090839b44bebacb2609a802b7d21"
         case .limit: "f1fdfcd26c064ea3b2f6aaee01472a83"
+        case .hanging: "d467553eca9e48cd90e6eb3a5ba0f528"
+        case .repeated: "6bd2c9612ff940cc9e501655e04b2aab"
         case .dropped: "86766242f6fb49e0b76a8038dfadb411"
         case .notice: "9fd69119d5cd4c9ea9ec2fd54cbc760e"
         }

@@ -17,6 +17,9 @@ public final class Mailbox<State: Sendable>: Sendable {
         return try state.withLock(body)
     }
 
+    /// Wakes one waiting thread, after a change of which only some are worth that.
+    public func wake() { changed.signal() }
+
     /// Changes the state and wakes every waiting thread.
     public func changeForAll<R>(_ body: (inout State) -> R) -> R {
         defer { changed.broadcast() }

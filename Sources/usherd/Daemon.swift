@@ -41,13 +41,14 @@ enum Daemon {
     ) throws(StartFailure) {
         let clock = SystemClock()
         let random = OpenSSLRandom()
-        let journal = Journal(threshold: configuration.logLevel.priority)
+        let journal = Journal(threshold: configuration.logLevel.priority, clock: clock)
         let reactorBox = Lock<Reactor?>(nil)
         let store: SQLiteStore
         do throws(StoreOpenError) {
             store = try SQLiteStore(
                 path: state.database, clock: clock, queue: configuration.limits.storeQueue,
-                graceMilliseconds: configuration.tokens.refreshGrace * 1000, events: journal
+                graceMilliseconds: configuration.tokens.refreshGrace * 1000,
+                timeoutMilliseconds: configuration.limits.storeTimeout, events: journal
             ) { revocations in
                 reactorBox.withLock { $0 }?.refuse(revocations)
             }
@@ -58,23 +59,33 @@ enum Daemon {
         let supervisor = Supervisor()
         let places = listeners.map { $0.path ?? "inherited socket \($0.name)" }.joined(separator: ", ")
         let reactor = try Reactor(
-            listeners: listeners, signals: signals,
-            hooks: Reactor.Hooks { revocations in
-                journal.record(
-                    Event(.ready, .notice, "usherd \(version) is ready on \(places); \(revocations) revocations in force"))
-                supervisor.ready(status: "Ready on \(places)")
-                releaseStartupPages()
-            } stopping: { connections in
-                journal.record(Event(.stopping, .notice, "stopping; \(connections) connections are answered and closed"))
-                supervisor.stopping(status: "Stopping; answering \(connections) connections")
-            },
-            service: service)
+            listeners: listeners, signals: signals, hooks: hooks(supervisor, journal, places), service: service)
         reactorBox.withLock { $0 = reactor }
         try reactor.run()
 
         store.close()
         journal.record(Event(.stopped, .notice, "stopped"))
         _ = journal.close(timeoutMilliseconds: 1000)
+    }
+
+    private static func hooks(_ supervisor: Supervisor, _ journal: Journal, _ places: String) -> Reactor.Hooks {
+        let status: @Sendable (String) -> Bool = { supervisor.status($0) }
+        return Reactor.Hooks(
+            ready: { revocations in
+                journal.record(
+                    Event(.ready, .notice, "usherd \(version) is ready on \(places); \(revocations) revocations in force"))
+                supervisor.ready(status: "Ready on \(places)")
+                releaseStartupPages()
+            },
+            stopping: { connections in
+                journal.record(Event(.stopping, .notice, "stopping; \(connections) connections are answered and closed"))
+                supervisor.stopping(status: "Stopping; answering \(connections) connections")
+            },
+            status: supervisor.isPresent ? status : nil,
+            // As often as sd_watchdog_enabled(3) advises.
+            watchdog: supervisor.watchdog.map { limit in
+                Reactor.Hooks.Watchdog(interval: limit / 2) { supervisor.feedWatchdog() }
+            })
     }
 
     /// The sockets that systemd hands over, or else the one that is to be made.

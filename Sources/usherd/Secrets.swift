@@ -79,7 +79,7 @@ struct Secrets: ~Copyable {
         guard secret.count >= algorithm.hashLength else {
             throw StartFailure(
                 "\(source) has \(secret.count) bytes; \(algorithm.rawValue) needs at least \(algorithm.hashLength). "
-                    + "Make one with: openssl rand -base64 64")
+                    + "Make one with: openssl rand -base64 48")
         }
         guard !secret.contains(0) else { throw StartFailure("\(source) contains a NUL byte: it was cut short or is no text.") }
         return secret

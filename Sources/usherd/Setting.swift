@@ -28,6 +28,7 @@ struct Setting {
             .integer("password.min_length", \.passwordMinLength, 1...512),
             .integer("password.workers", \.limits.hashWorkers, 0...256),
             .integer("password.queue", \.limits.hashQueue, 1...65_536),
+            .milliseconds("password.timeout", \.limits.hashTimeout, 1...86_400),
             .optionalString("socket.listen", \.listen),
             .integer("socket.max_line", \.limits.line, 1_024...16_777_216),
             .integer("socket.max_in_flight", \.limits.inFlight, 1...65_536),
@@ -36,6 +37,7 @@ struct Setting {
             .optionalString("server.state", \.state),
             .milliseconds("server.drain_timeout", \.limits.drain, 0...3_600),
             .integer("store.queue", \.limits.storeQueue, 1...1_000_000),
+            .milliseconds("store.timeout", \.limits.storeTimeout, 1...3_600),
             .word("log.level", \.logLevel),
         ]
     }

@@ -1,9 +1,12 @@
 import Glibc
 import UsherModel
+import UsherSystemd
 
 // What the shell sees: 0 after an orderly stop, 1 if the daemon cannot start, 2 for a command line that is no good.
 func fail(_ message: String, _ status: Int32) -> Never {
-    let line = "usherd: \(message.printable)\n"
+    // Into the journal it goes as an error (sd-daemon(3)).
+    let priority = Journal.Destination.detected() == .journal ? "<3>" : ""
+    let line = "\(priority)usherd: \(message.printable)\n"
     _ = unsafe write(STDERR_FILENO, line, line.utf8.count)
     exit(status)
 }
@@ -25,6 +28,8 @@ do throws(Arguments.Misuse) {
         case .serve: try Daemon.run(try Configuration(arguments, environment: environment))
         }
     } catch {
+        // `systemctl status` shows it until the next start; the lines of the journal there are those of the last attempt alone.
+        if arguments.action == .serve { _ = Supervisor().status("Cannot start: \(error.description)") }
         fail(error.description, 1)
     }
 } catch {

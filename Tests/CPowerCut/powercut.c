@@ -38,6 +38,8 @@ struct powercut {
     long cut_at, fail_sync;
     int write_code;
     long syncs, operations;
+    pthread_cond_t goes_on;
+    int is_stalled, held; /* threads that a stalled disk keeps */
 };
 
 typedef struct {
@@ -165,6 +167,9 @@ static int file_sync(sqlite3_file *file, int flags) {
     powercut *d = h->disk;
     inode *n = h->node;
     ENTER(h);
+    d->held++;
+    while (d->is_stalled) pthread_cond_wait(&d->goes_on, &d->lock);
+    d->held--;
     if (is_dead(h) || !changes(d)) LEAVE(h, SQLITE_IOERR_FSYNC);
     int fails = d->fail_sync > 0 && --d->fail_sync == 0;
     if (!fails) {
@@ -282,6 +287,7 @@ static int vfs_time(sqlite3_vfs *vfs, double *out) { (void)vfs; *out = 2460000.5
 powercut *powercut_new(const char *name, uint64_t seed) {
     powercut *d = calloc(1, sizeof *d);
     pthread_mutex_init(&d->lock, NULL);
+    pthread_cond_init(&d->goes_on, NULL);
     d->random = seed;
     d->vfs = (sqlite3_vfs){
         .iVersion = 1, .szOsFile = sizeof(handle), .mxPathname = NAME - 16, .zName = strdup(name), .xOpen = vfs_open,
@@ -370,6 +376,14 @@ SET(powercut_fail_writes, int, write_code)
 GET(powercut_is_cut, int, is_cut)
 GET(powercut_syncs, long, syncs)
 GET(powercut_operations, long, operations)
+GET(powercut_held, int, held)
+
+void powercut_stall(powercut *d, int stalls) {
+    pthread_mutex_lock(&d->lock);
+    d->is_stalled = stalls;
+    pthread_cond_broadcast(&d->goes_on);
+    pthread_mutex_unlock(&d->lock);
+}
 
 void powercut_cut(powercut *d) {
     pthread_mutex_lock(&d->lock);

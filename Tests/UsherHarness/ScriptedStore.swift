@@ -17,6 +17,8 @@ public final class ScriptedStore: Store {
         var after: [Call: Step] = [:]
         var losesUpdates = false
         var made: [Call] = []
+        var health = StoreHealth.working
+        var giveUp: (@Sendable () -> Int64?)?
     }
 
     private let script = Lock(Script())
@@ -35,6 +37,12 @@ public final class ScriptedStore: Store {
     public func after(_ call: Call, _ step: Step?) { script.withLock { $0.after[call] = step } }
     /// Whether `update` reads and decides, and then fails to commit.
     public func loseUpdates(_ loses: Bool) { script.withLock { $0.losesUpdates = loses } }
+    /// How it says that it is.
+    public func set(health: StoreHealth) { script.withLock { $0.health = health } }
+    public var health: StoreHealth { script.withLock { $0.health } }
+    /// What is to happen when calls that are overdue are to be given up.
+    public func whenGivingUp(_ body: (@Sendable () -> Int64?)?) { script.withLock { $0.giveUp = body } }
+    public func giveUpOverdue() -> Int64? { script.withLock { $0.giveUp }?() }
     /// The calls so far.
     public var made: [Call] { script.withLock { $0.made } }
 

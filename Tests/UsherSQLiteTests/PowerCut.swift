@@ -33,6 +33,12 @@ import UsherThreads
     func failSync(_ number: Int) { unsafe powercut_fail_sync(raw, number) }
     func failWrites(_ code: Int32) { unsafe powercut_fail_writes(raw, code) }
 
+    func stall(_ stalls: Bool) { unsafe powercut_stall(raw, stalls ? 1 : 0) }
+    /// Returns when a sync waits for the disk.
+    func untilHeld() async {
+        while unsafe powercut_held(raw) == 0, !Task.isCancelled { await Task.yield() }
+    }
+
     var syncs: Int { unsafe powercut_syncs(raw) }
     var operations: Int { unsafe powercut_operations(raw) }
     var unsyncedWAL: Int { unsafe powercut_unsynced_wal(raw) }

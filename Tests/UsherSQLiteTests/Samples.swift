@@ -107,6 +107,7 @@ final class Gate: Sendable {
     private let isOpen = Mailbox(false)
     func open() { isOpen.changeForAll { $0 = true } }
     func wait() { isOpen.wait { $0 ? () : nil } }
+    var isPassable: Bool { isOpen.withLock { $0 } }
 }
 
 extension SQLiteStore {
@@ -114,11 +115,13 @@ extension SQLiteStore {
     convenience init(
         at path: String, clock: any Clock, queue: Int = 4_096, grace: Int64 = 30_000, margin: Int64 = 1_000,
         checkpoint: Int32 = 1_000,
-        vfs: String? = nil, log: any EventLog = RecordingLog(), recovered: @escaping @Sendable ([Revocation]) -> Void = { _ in }
+        timeout: Int64 = 5_000, vfs: String? = nil, log: any EventLog = RecordingLog(),
+        recovered: @escaping @Sendable ([Revocation]) -> Void = { _ in }
     ) throws(StoreOpenError) {
         try self.init(
-            path: path, clock: clock, queue: queue, tuning: .init(grace: grace, margin: margin, checkpoint: checkpoint), vfs: vfs,
-            events: log, recovered: recovered)
+            path: path, clock: clock, queue: queue,
+            tuning: .init(grace: grace, timeout: timeout, margin: margin, checkpoint: checkpoint),
+            vfs: vfs, events: log, recovered: recovered)
     }
 
     /// Lets the store's thread stand still in a job until the gate opens. Returns when it does.

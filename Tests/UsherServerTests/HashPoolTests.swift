@@ -122,6 +122,41 @@ struct HashPoolTests {
         #expect(done.withLock { $0 } == ["first", "late"])
     }
 
+    @Test func whatItIsAt() async {
+        let (pool, first) = await pool(queue: 10)
+        let begun = clock.monotonicMilliseconds()
+        #expect(pool.load == WorkerLoad(count: 1, since: begun))
+        clock.advance(milliseconds: 10)
+        let second = await queue("second", caller(1), on: pool)
+        #expect(pool.load == WorkerLoad(count: 2, since: begun))
+        clock.advance(milliseconds: 10)
+        gate.letPass()
+        #expect(await first.value == nil)
+        gate.wait(for: 2)
+        #expect(pool.load == WorkerLoad(count: 1, since: begun + 20))
+        gate.open()
+        #expect(await second.value == nil)
+        while pool.load != WorkerLoad(count: 0, since: nil), !Task.isCancelled { await Task.yield() }
+    }
+
+    /// Workers that do not even take up what waits are as stuck as those that come to no end.
+    @Test func workThatNobodyTakesUpIsOwed() async {
+        let pool = HashPool(workers: 0, queue: 2, hasher: gate, clock: clock)
+        let begun = clock.monotonicMilliseconds()
+        let leaving = caller(1)
+        let one = await queue("a1", leaving, on: pool)
+        clock.advance(milliseconds: 10)
+        let two = await queue("a2", leaving, on: pool)
+        #expect(pool.load == WorkerLoad(count: 2, since: begun))
+        leaving.leave()
+        clock.advance(milliseconds: 10)
+        // Those give way: it has waited since now.
+        _ = await queue("b1", caller(2), on: pool)
+        #expect(await one.value?.code == .busy)
+        #expect(await two.value?.code == .busy)
+        #expect(pool.load == WorkerLoad(count: 1, since: begun + 20))
+    }
+
     @Test func whatWorkThrowsIsThrown() async {
         gate.open()
         let pool = HashPool(workers: 2, queue: 10, hasher: gate, clock: clock)

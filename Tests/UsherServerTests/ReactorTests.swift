@@ -282,6 +282,28 @@ struct ReactorTests {
         #expect(!exists(rig.path))
     }
 
+    /// Nothing else happens meanwhile: the reactor wakes up by itself when a call of the store is overdue, and again and again.
+    @Test func itWatchesOverTheStore() throws {
+        let clock = ManualClock()
+        let asked = Mailbox(0)
+        let rig = try ReactorRig(clock: clock) { store in
+            store.whenGivingUp {
+                asked.changeForAll { $0 += 1 }
+                return clock.monotonicMilliseconds() + 5
+            }
+        }
+        let client = rig.connect()
+        client.send("PING\n")
+        #expect(client.lines(1).count == 1)
+        // No call is under way: nobody has asked.
+        #expect(asked.withLock { $0 } == 0)
+        client.send(slow())
+        rig.gate.wait(for: 1)
+        #expect(asked.wait(atMost: 10_000) { $0 >= 5 ? true : nil } == true)
+        rig.gate.open()
+        #expect(client.lines(1).map(\.result) == ["invalid_credentials"])
+    }
+
     @Test func manyClientsAtOnce() throws {
         let rig = try ReactorRig()
         rig.gate.open()

@@ -10,11 +10,22 @@ import UsherModel
         .login, .notice, "login refused", op: "LOGIN", result: "invalid_credentials", user: "alice@example.com", userID: id,
         peer: Peer(uid: 33, gid: 34, pid: 4711), clientAddress: IPAddress(parsing: "2001:db8::1"), request: "r-1")
 
+    /// What stands for many.
+    static let summary = {
+        var event = Event(.repeated, .notice, "... and 12,345 more like it in 10 s", op: "LOGIN", result: "invalid_credentials")
+        event.peerUID = 33
+        event.count = 12_345
+        return event
+    }()
+
     @Test func line() {
         #expect(
             Self.full.text == """
                 login refused op=LOGIN result=invalid_credentials user=alice@example.com peer=33:4711 ip=2001:db8::1 request=r-1
                 """)
+        #expect(
+            Self.summary.text
+                == "... and 12,345 more like it in 10 s op=LOGIN result=invalid_credentials peer=33 count=12345")
         #expect(Event(.ready, .info, "ready").text == "ready")
         #expect(Event(.notice, .info, "max_line=65536 is in force").text == "\"max_line=65536 is in force\"")
     }

@@ -17,6 +17,15 @@ import UsherModel
             ])
     }
 
+    @Test("A summary has the uid alone, and its count") func summary() {
+        let event = EventTextTests.summary
+        #expect(
+            text(event) == [
+                "MESSAGE=\(event.text)", "PRIORITY=5", "SYSLOG_IDENTIFIER=usherd", "MESSAGE_ID=\(Event.Kind.repeated.messageID)",
+                "USHER_OP=LOGIN", "USHER_RESULT=invalid_credentials", "USHER_PEER_UID=33", "USHER_COUNT=12345",
+            ])
+    }
+
     @Test("What is absent is left out") func absent() {
         #expect(
             text(Event(.ready, .info, "ready")) == [

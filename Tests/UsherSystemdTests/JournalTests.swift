@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import UsherModel
+import UsherTesting
 import UsherThreads
 
 @testable import UsherSystemd
@@ -42,12 +43,21 @@ final class TestSink: EventSink {
     func waitForWritten(_ count: Int) { state.wait { $0.written.count >= count ? () : nil } }
 }
 
+struct RealClock: Clock {
+    func wallMilliseconds() -> Int64 { monotonicMilliseconds() }
+    func monotonicMilliseconds() -> Int64 {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
+}
+
 @Suite(.timeLimit(.minutes(1))) struct JournalTests {
     private func event(_ number: Int, _ priority: Event.Priority = .info) -> Event { Event(.notice, priority, "event \(number)") }
 
     @Test("Everything is written, in its order, before close returns") func order() {
         let sink = TestSink()
-        let journal = Journal(threshold: .info, capacity: 10_000, sink: sink)
+        let journal = Journal(threshold: .info, capacity: 10_000, clock: ManualClock(), sink: sink)
         for number in 0..<5_000 { journal.record(event(number)) }
         #expect(journal.close(timeoutMilliseconds: 60_000))
         #expect(sink.written == (0..<5_000).map { event($0) })
@@ -59,7 +69,7 @@ final class TestSink: EventSink {
 
     @Test("What is less important than the threshold is not logged") func threshold() {
         let sink = TestSink()
-        let journal = Journal(threshold: .notice, capacity: 10, sink: sink)
+        let journal = Journal(threshold: .notice, capacity: 10, clock: ManualClock(), sink: sink)
         for (number, priority) in [Event.Priority.debug, .info, .notice, .warning, .error, .critical].enumerated() {
             journal.record(event(number, priority))
         }
@@ -69,7 +79,7 @@ final class TestSink: EventSink {
 
     @Test("A stuck writer: the queue keeps what it may, counts the rest, and says so afterwards") func bound() {
         let sink = TestSink(isStuck: true)
-        let journal = Journal(threshold: .info, capacity: 4, sink: sink)
+        let journal = Journal(threshold: .info, capacity: 4, clock: ManualClock(), sink: sink)
         journal.record(event(0))
         sink.waitForEntry(1)
         // One is in the writer's hand, so three more may wait.
@@ -90,7 +100,7 @@ final class TestSink: EventSink {
 
     @Test("A journal that is away: what it did not take is counted and told when it is back") func away() {
         let sink = TestSink(isAway: true)
-        let journal = Journal(threshold: .info, capacity: 100, sink: sink)
+        let journal = Journal(threshold: .info, capacity: 100, clock: ManualClock(), sink: sink)
         journal.record(event(0))
         // The event, and the attempt to tell of its loss.
         sink.waitForEntry(2)
@@ -106,9 +116,42 @@ final class TestSink: EventSink {
         #expect(sink.written.map(\.message) == ["event 2", "2 events were lost: the journal did not take them", "event 3"])
     }
 
+    @Test("A flood ends in one line with its number, though nothing comes after it, and nothing else is lost") func flood() {
+        let clock = ManualClock()
+        let sink = TestSink()
+        // A window that is over at once: the thread wakes up for the summary by itself.
+        let journal = Journal(threshold: .info, capacity: 100, clock: RealClock(), flood: Flood(burst: 3, window: 1), sink: sink)
+        for number in 0..<100_000 { journal.record(refusal(number)) }
+        let before = sink.written.count
+        #expect(before < 100_000)
+        func told(_ events: [Event]) -> Int {
+            events.reduce(0) { $0 + ($1.kind == .repeated ? $1.count ?? 0 : $1.kind == .login ? 1 : 0) }
+        }
+        while told(sink.written) < 100_000 { sched_yield() }
+        #expect(told(sink.written) == 100_000)
+        journal.close(timeoutMilliseconds: 60_000)
+
+        // At a shutdown it does not wait for its time.
+        let last = TestSink()
+        let closing = Journal(threshold: .info, capacity: 1_000, clock: clock, sink: last)
+        for number in 0..<500 { closing.record(refusal(number)) }
+        clock.advance(milliseconds: 1_500)
+        for number in 0..<50 { closing.record(Event(.login, .info, "\(number)", op: "LOGIN", result: "ok")) }
+        #expect(closing.close(timeoutMilliseconds: 60_000))
+        #expect(last.written.count { $0.result == "ok" } == 50)
+        #expect(last.written.filter { $0.kind == .repeated }.map(\.message) == ["... and 480 more like it in 2 s"])
+        #expect(last.written.count == 20 + 50 + 1)
+    }
+
+    private func refusal(_ number: Int) -> Event {
+        Event(
+            .login, .notice, "\(number)", op: "LOGIN", result: "invalid_credentials",
+            peer: Peer(uid: 33, gid: 33, pid: Int32(number)))
+    }
+
     @Test("close gives up on a writer that stays stuck") func stuckClose() {
         let sink = TestSink(isStuck: true)
-        let journal = Journal(threshold: .info, capacity: 100, sink: sink)
+        let journal = Journal(threshold: .info, capacity: 100, clock: ManualClock(), sink: sink)
         for number in 0..<10 { journal.record(event(number)) }
         sink.waitForEntry(1)
         #expect(!journal.close(timeoutMilliseconds: 20))
@@ -120,7 +163,7 @@ final class TestSink: EventSink {
 
     @Test("From several threads at once, each event once") func threads() {
         let sink = TestSink()
-        let journal = Journal(threshold: .info, capacity: 10_000, sink: sink)
+        let journal = Journal(threshold: .info, capacity: 10_000, clock: ManualClock(), sink: sink)
         let threads = (0..<4).map { thread in
             Thread(name: "recorder") { for number in 0..<1_000 { journal.record(Event(.notice, .info, "\(thread) \(number)")) } }
         }

@@ -36,13 +36,65 @@ func boundSocket(_ type: __socket_type, _ path: String) -> Int32 {
             #expect(supervisor.isPresent)
             #expect(supervisor.ready(status: "4 connections"))
             #expect(received() == "READY=1\nSTATUS=4 connections")
-            supervisor.status("reading\nMAINPID=1\u{0}")
+            #expect(supervisor.status("reading\nMAINPID=1\u{0}"))
             #expect(received() == #"STATUS=reading\nMAINPID=1\u{0}"#)
             supervisor.stopping(status: "draining")
             #expect(received() == "STOPPING=1\nSTATUS=draining")
+            #expect(supervisor.feedWatchdog())
+            #expect(received() == "WATCHDOG=1")
+            #expect(supervisor.status(String(repeating: "long", count: 10_000)))
+            #expect(received().utf8.count < 4_096)
             // One that has gone: told, not thrown.
             close(socket)
             #expect(!supervisor.ready(status: ""))
+        }
+    }
+
+    @Test("A systemd that does not read holds nobody up, and gets in the end what it must") func full() async {
+        await #expect(processExitsWith: .success) {
+            let path = "/tmp/usher-notify-\(getpid())"
+            let socket = boundSocket(SOCK_DGRAM, path)
+            unsafe setenv("NOTIFY_SOCKET", path, 1)
+            defer { unsafe unlink(path) }
+            let supervisor = Supervisor()
+            var count = 0
+            while supervisor.status("\(count)") { count += 1 }
+            #expect(count > 0)
+            #expect(!supervisor.feedWatchdog())
+            #expect(supervisor.ready(status: "ready"))
+            supervisor.stopping(status: "stopping")
+            // What need not arrive does not overtake what must.
+            #expect(!supervisor.feedWatchdog())
+            var received: [String] = []
+            while received.last?.hasPrefix("STOPPING") != true {
+                var bytes = [UInt8](repeating: 0, count: 4_096)
+                let count = unsafe recv(socket, &bytes, bytes.count, 0)
+                received.append(String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self))
+            }
+            #expect(received == (0..<count).map { "STATUS=\($0)" } + ["READY=1\nSTATUS=ready", "STOPPING=1\nSTATUS=stopping"])
+            // Once the thread that waited is through.
+            while !supervisor.feedWatchdog() { sched_yield() }
+        }
+    }
+
+    @Test("The watchdog's interval, where it is this process's") func watchdog() async {
+        await #expect(processExitsWith: .success) {
+            unsafe unsetenv("WATCHDOG_USEC")
+            #expect(Supervisor().watchdog == nil)
+            unsafe setenv("WATCHDOG_USEC", "3000000", 1)
+            #expect(Supervisor().watchdog == 3_000)
+            unsafe setenv("WATCHDOG_PID", "\(getpid())", 1)
+            #expect(Supervisor().watchdog == 3_000)
+            unsafe setenv("WATCHDOG_PID", "1", 1)
+            #expect(Supervisor().watchdog == nil)
+        }
+    }
+
+    @Test("Addresses as NOTIFY_SOCKET has them") func addresses() {
+        #expect(NotifySocket("/run/systemd/notify") != nil)
+        #expect(NotifySocket("@abstract") != nil)
+        for address in ["", "@", "/", "relative", "vsock:2:1234", "/" + String(repeating: "x", count: 107)] {
+            #expect(NotifySocket(address) == nil, "\(address)")
         }
     }
 

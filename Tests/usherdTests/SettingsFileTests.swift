@@ -10,9 +10,11 @@ struct SettingsFileTests {
         "token.clock_tolerance": #""5s""#, "token.refresh_grace": #""10s""#, "token.issuer": #""quo\"te\\ \u0007 ä""#,
         "token.audiences": #"["a", "b, c"]"#, "token.algorithm": #""HS512""#, "token.personal_claims": #"["username", "claims"]"#,
         "token.max_sessions": "5", "password.scheme": #""bcrypt""#, "password.cost": "10", "password.min_length": "12",
-        "password.workers": "3", "password.queue": "10", "socket.listen": #""/run/usher.sock""#, "socket.max_line": "4096",
+        "password.workers": "3", "password.queue": "10", "password.timeout": #""2m""#, "socket.listen": #""/run/usher.sock""#,
+        "socket.max_line": "4096",
         "socket.max_in_flight": "7", "socket.max_connections": "100", "socket.max_connections_per_uid": "50",
-        "server.state": #""/var/lib/usher""#, "server.drain_timeout": #""3s""#, "store.queue": "99", "log.level": #""debug""#,
+        "server.state": #""/var/lib/usher""#, "server.drain_timeout": #""3s""#, "store.queue": "99",
+        "store.timeout": #""9s""#, "log.level": #""debug""#,
     ]
 
     @Test func everySettingIsReadAndShown() throws {
@@ -39,6 +41,8 @@ struct SettingsFileTests {
         #expect(again.tokens.audiences == ["a", "b, c"])
         #expect(again.tokens.personalClaims == [.username, .claims])
         #expect(again.limits.drain == 3000)
+        #expect(again.limits.storeTimeout == 9000)
+        #expect(again.limits.hashTimeout == 120_000)
         #expect(again.passwords == PasswordSettings(scheme: .bcrypt, cost: 10, minLength: 12))
     }
 

@@ -32,6 +32,11 @@ void powercut_fail_sync(powercut *, long n);
 /* Fails every write with this SQLite code (SQLITE_FULL, SQLITE_READONLY, ...) until it is set to 0. */
 void powercut_fail_writes(powercut *, int code);
 
+/* Lets every sync wait from now on until this is called with 0. */
+void powercut_stall(powercut *, int stalls);
+/* Threads that wait so. */
+int powercut_held(powercut *);
+
 /* Syncs that succeeded. */
 long powercut_syncs(powercut *);
 /* Operations so far that changed something. */

@@ -1,0 +1,106 @@
+"""The units as systemd reads them, and what their sockets and reloads do."""
+
+import json
+import re
+
+import pytest
+
+from System.connection import assert_ok
+from System.people import Person
+
+from .machine import REPOSITORY
+from .usher import SETTINGS
+
+UNITS = sorted(unit.name.replace("@", "@shop") for unit in (REPOSITORY / "systemd").glob("usher*.s*") if unit.suffix in (".service", ".socket"))
+SHOP = "/run/usher/shop/usher.sock"
+NOBODY = 65534
+
+PING = """
+import sys
+from System.connection import Connection
+for path in sys.argv[1:]:
+    try:
+        with Connection(path) as connection:
+            print(connection.ask("PING")["server"])
+    except OSError as error:
+        print(error.strerror)
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(machine):
+    """The group that may ask the daemon of the app shop, which runs besides the machine's own."""
+    machine.run("groupadd", "--system", "usher-shop")
+    machine.copy(machine.path(SETTINGS), "/etc/usher/shop.toml")
+    machine.systemctl("enable", "--now", "usher@shop.socket")
+    return int(machine.run("getent", "group", "usher-shop").stdout.split(":")[2])
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_finds_nothing_to_complain_of(machine, shop, unit):
+    done = machine.run("systemd-analyze", "verify", unit)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("unit", [unit for unit in UNITS if unit.endswith(".service")])
+def test_how_little_is_exposed(machine, unit):
+    said = machine.run("systemd-analyze", "security", "--no-pager", unit).stdout
+    assert float(re.search(r"Overall exposure level for .*: ([\d.]+) ", said).group(1)) <= 0.5
+
+
+def test_the_admin_socket_is_roots(machine):
+    machine.systemctl("start", "usher.socket")
+    assert machine.run("stat", "--format=%a %U %G", "/run/usher/admin.sock").stdout.strip() == "600 root root"
+    assert machine.python(PING, "/run/usher/admin.sock").strip() == "usherd"
+    assert machine.python(PING, "/run/usher/admin.sock", uid=NOBODY, groups=[machine.gid()]).strip() == "Permission denied"
+
+
+def test_each_app_has_a_daemon_that_another_cannot_ask(machine, shop):
+    both = ["/run/usher/usher.sock", SHOP]
+    assert machine.python(PING, *both, uid=NOBODY, groups=[machine.gid()]).splitlines() == ["usherd", "Permission denied"]
+    assert machine.python(PING, *both, uid=NOBODY, groups=[shop]).splitlines() == ["Permission denied", "usherd"]
+
+
+def test_each_app_has_users_and_secrets_of_its_own(machine, shop):
+    with machine.connect(SHOP) as there, machine.connect() as here:
+        person = Person(there)
+        assert_ok(there.call("VERIFY", token=person.access), "claims")
+        assert here.call("VERIFY", token=person.access)["error"] == "token_invalid"
+        assert here.call("LOGIN", username=person.username, password=person.password)["error"] == "invalid_credentials"
+    machine.systemctl("restart", "usher@shop.service")
+    with machine.connect(SHOP) as there:
+        assert_ok(there.call("VERIFY", token=person.access), "claims")
+    owners = machine.run("stat", "--format=%a %U", "/var/lib/usher", "/var/lib/private/usher@shop").stdout.splitlines()
+    assert owners == ["700 usherd", "700 usherd-shop"]
+
+
+def test_an_instance_sees_the_uid_of_who_asks(machine, shop):
+    since = machine.now()
+    request = {"op": "LOGIN", "login": "nobody-of-that-name", "password": "wrong horse", "id": "from nobody"}
+    script = f"from System.connection import Connection\nwith Connection({SHOP!r}) as c: c.ask({json.dumps(request)})"
+    machine.python(script, uid=NOBODY, groups=[shop])
+    assert machine.logged("USHER_REQUEST=from nobody", since=since)["USHER_PEER_UID"] == str(NOBODY)
+
+
+def test_an_app_without_settings_is_told_at_once(machine):
+    done = machine.systemctl("start", "usher@bakery.socket", check=False)
+    assert done.returncode != 0 and "Assertion failed" in done.stderr
+    assert not machine.path("/run/usher/bakery").exists()
+
+
+def test_a_reload_of_a_bad_file_fails_and_changes_nothing(machine):
+    with machine.connect() as connection:
+        assert_ok(connection.ask("PING"))
+        daemon = machine.main_pid()
+        before = machine.run("cat", SETTINGS).stdout
+        since = machine.now()
+        machine.settings("[token]\nissuer = 7\n")
+        try:
+            assert machine.systemctl("reload", "usher.service", check=False).returncode != 0
+            said = machine.logged("--unit=usher.service", "--priority=err", "--identifier=usherd", since=since)
+            assert said["MESSAGE"] == f"usherd: {SETTINGS}:2:10: token.issuer must be a string."
+        finally:
+            machine.settings(before)
+        assert machine.systemctl("reload", "usher.service", check=False).returncode == 0
+        assert machine.main_pid() == daemon
+        assert_ok(connection.ask("PING"))
