@@ -53,8 +53,9 @@ public struct PasswordSettings: Sendable, Equatable {
     /// About what one hash takes, in milliseconds: each cost takes twice as long as the one before.
     public var usualMilliseconds: Int64 {
         switch scheme {
-        case .yescrypt: cost < 7 ? 75 : 75 << Int64(cost - 7)
-        case .bcrypt: cost < 12 ? 200 : 200 << Int64(cost - 12)
+        // A shift by less than nothing goes the other way.
+        case .yescrypt: 75 << Int64(cost - 7)
+        case .bcrypt: 200 << Int64(cost - 12)
         }
     }
 }

@@ -8,9 +8,13 @@ struct Heartbeat {
     /// How long the hash pool may bring nothing forth, in milliseconds.
     private let patience: Int64
     private var nextFeed: Int64
-    /// What the supervisor knows; nil before it was told that the daemon is ready.
-    private var told: Status?
+    /// What the supervisor knows, once it was told that the daemon is ready.
+    private var told = Status()
     private var toldAt: Int64 = 0
+    /// Whether there is somebody who wants to know.
+    private var isTelling = false
+    /// Whether that will be another one though nothing happens.
+    private var isPassing = false
     /// Whether something has happened that the counts of connections and tokens do not show.
     private var hasNews = false
     private var isHung = false
@@ -23,7 +27,7 @@ struct Heartbeat {
 
     /// The supervisor knows that the daemon is ready.
     mutating func begin(at now: Int64) {
-        told = Status()
+        isTelling = hooks.status != nil
         toldAt = now
     }
 
@@ -31,7 +35,7 @@ struct Heartbeat {
     mutating func note() { hasNews = true }
 
     /// Whether the supervisor was told that something is wrong with the store.
-    var isTroubled: Bool { told.map { $0.store != .working } ?? false }
+    var isTroubled: Bool { told.store != .working }
 
     /// When there is something to do, in monotonic milliseconds.
     func wakeUp(connections: Int, service: AuthService) -> Int64 {
@@ -39,9 +43,8 @@ struct Heartbeat {
     }
 
     private func hasChanged(_ connections: Int, _ service: AuthService) -> Bool {
-        guard let told, hooks.status != nil else { return false }
-        return hasNews || told.connections != connections || told.verified != service.verifiedCount || told.hashing > 0
-            || told.changesWithTime
+        isTelling
+            && (hasNews || isPassing || told.connections != connections || told.verified != service.verifiedCount)
     }
 
     /// Does what is due.
@@ -54,6 +57,7 @@ struct Heartbeat {
             hungSince: hungSince(load, now), isDraining: isDraining)
         toldAt = now
         hasNews = false
+        isPassing = status.hashing > 0 || status.changesWithTime
         guard status != told || status.changesWithTime else { return }
         if hooks.status?(status.text(at: now)) == true { told = status } else { hasNews = true }
     }

@@ -159,6 +159,59 @@ def test_a_higher_level_leaves_out_what_went_well(make):
     assert "LOGIN" not in daemon.stderr.text() and "REGISTER" not in daemon.stderr.text()
 
 
+# Floods
+
+
+def wrong(person):
+    return {"op": "LOGIN", "username": person.username, "password": "not the password"}
+
+
+def test_a_flood_of_failures_is_counted(make):
+    daemon = make().start()
+    with daemon.connect() as connection:
+        person = Person(connection)
+        connection.pipeline([wrong(person)] * 500)
+        # Who is let in is told meanwhile, each time.
+        connection.pipeline([{"op": "LOGIN", "username": person.username, "password": person.password}] * 50)
+        # Others are not counted with them.
+        connection.call("REVOKE", token=5)
+        # It comes though the flood is over.
+        told, _ = daemon.stderr.wait_for(lambda line: "more like it in 10 s" in line)
+    assert daemon.stop() == 0
+    assert re.search(r"\.\.\. and \d+ more like it in 10 s op=LOGIN result=invalid_credentials", told)
+    assert f"peer={os.geteuid()} " in told
+    lines = daemon.stderr.since(0)
+    check_counted(lines, 500)
+    assert len([line for line in lines if "op=LOGIN result=ok" in line]) == 50
+    assert len([line for line in lines if "op=REVOKE" in line]) == 1
+
+
+def check_counted(lines, total):
+    """That so many refused logins were logged or counted, and few were logged."""
+    told = [line for line in lines if "more like it" in line]
+    logged = [line for line in lines if "result=invalid_credentials" in line and line not in told]
+    # One summary a window: a slow machine needs several.
+    assert 20 <= len(logged) <= 20 * len(told)
+    assert len(logged) + sum(int(re.search(r" count=(\d+)", line)[1]) for line in told) == total
+
+
+def test_a_flood_is_told_at_the_end(make):
+    daemon = make().start()
+    with daemon.connect() as connection:
+        person = Person(connection)
+        connection.pipeline([wrong(person)] * 100)
+    assert daemon.stop() == 0
+    check_counted(daemon.stderr.since(0), 100)
+
+
+def test_debugging_hides_nothing(make):
+    daemon = make({"log": {"level": "debug"}}).start()
+    with daemon.connect() as connection:
+        connection.pipeline([{"op": "VERIFY", "token": "x"}] * 200)
+    assert daemon.stop() == 0
+    assert len([line for line in daemon.stderr.since(0) if "result=token_invalid" in line]) == 200
+
+
 # Nothing secret
 
 
@@ -228,7 +281,9 @@ def without_quoted(line):
 
 
 @pytest.mark.parametrize("text", NASTY, ids=repr)
-def test_what_a_client_sends_forges_nothing(scribe, text):
+def test_what_a_client_sends_forges_nothing(make, text):
+    # One of its own: of so many refusals at one daemon, most would only be counted.
+    scribe = Scribe(make().start())
     person, _ = scribe.lines_of(Person)
 
     def attack(connection):

@@ -159,7 +159,7 @@ import UsherThreads
         #expect(await isGivenUp(revoke))
         disk.cut()
         disk.stall(false)
-        while true {
+        while !Task.isCancelled {
             if case .unavailable = store.health { break }
             await Task.yield()
         }

@@ -167,7 +167,7 @@ struct HeartbeatTests {
     @Test func aHighCostHasItsTime() {
         #expect(PasswordSettings().usualMilliseconds == 75)
         #expect(PasswordSettings(scheme: .yescrypt, cost: 9).usualMilliseconds == 300)
-        #expect(PasswordSettings(scheme: .yescrypt, cost: 1).usualMilliseconds == 75)
+        #expect(PasswordSettings(scheme: .yescrypt, cost: 1).usualMilliseconds == 1)
         #expect(PasswordSettings(scheme: .bcrypt, cost: 16).usualMilliseconds == 3_200)
         #expect(PasswordSettings(scheme: .bcrypt, cost: 31).usualMilliseconds > 0)
         let slow = Harness(passwords: PasswordSettings(scheme: .bcrypt, cost: 16))
