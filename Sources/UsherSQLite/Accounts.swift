@@ -87,7 +87,7 @@ extension Row {
         let isDisabled = flag()
         let user = User(
             id: id, username: username, email: email, role: role, permissions: permissions, claims: claims,
-            emailVerified: isVerified, createdAt: integer(), lastLoginAt: optionalInteger())
+            emailVerified: isVerified, createdAt: try integer(), lastLoginAt: try optionalInteger())
         return Account(user: user, passwordHash: hash, isDisabled: isDisabled)
     }
 }

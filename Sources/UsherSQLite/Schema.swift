@@ -78,9 +78,9 @@ enum Schema {
     }
 
     static func identity(of database: Database) throws(StoreFault) -> Identity {
-        let application = try database.first("PRAGMA application_id") { row throws(StoreFault) in row.integer() } ?? 0
-        let version = try database.first("PRAGMA user_version") { row throws(StoreFault) in row.integer() } ?? 0
-        let objects = try database.first("SELECT count(*) FROM sqlite_schema") { row throws(StoreFault) in row.integer() } ?? 0
+        let application = try database.first("PRAGMA application_id") { row throws(StoreFault) in row.anyInteger() } ?? 0
+        let version = try database.first("PRAGMA user_version") { row throws(StoreFault) in row.anyInteger() } ?? 0
+        let objects = try database.first("SELECT count(*) FROM sqlite_schema") { row throws(StoreFault) in row.anyInteger() } ?? 0
         switch (application, version, objects) {
         case (0, 0, 0): return .empty
         case (applicationID, Self.version, _): return .ours
@@ -126,7 +126,7 @@ enum Schema {
 extension Database {
     /// The service time that was kept last, in milliseconds.
     func storedServiceTime() throws(StoreFault) -> Int64 {
-        let stored = try first("SELECT value FROM meta WHERE name = 'service_ms'") { row throws(StoreFault) in row.integer() }
+        let stored = try first("SELECT value FROM meta WHERE name = 'service_ms'") { row throws(StoreFault) in try row.integer() }
         guard let stored else { throw .unreadable("meta has no service_ms") }
         return stored
     }

@@ -9,14 +9,6 @@ import UsherTesting
 @Suite struct OpeningTests {
     let clock = ManualClock()
 
-    /// Runs SQL on a file as another program would.
-    private func execute(_ sql: String, on path: String) {
-        var database: OpaquePointer?
-        unsafe sqlite3_open(path, &database)
-        #expect(unsafe sqlite3_exec(database, sql, nil, nil, nil) == SQLITE_OK)
-        unsafe sqlite3_close(database)
-    }
-
     private func openingFails(_ path: String) throws -> StoreOpenError {
         let error = #expect(throws: StoreOpenError.self) { try SQLiteStore(at: path, clock: clock) }
         let thrown = try #require(error)
@@ -102,6 +94,14 @@ import UsherTesting
         try SQLiteStore(at: folder.database, clock: clock).close()
         execute(sql, on: folder.database)
         #expect(try openingFails(folder.database).problem.contains("damaged"))
+    }
+
+    @Test(arguments: [.min, -1, 1 << 53 + 1, .max] as [Int64]) func anAbsurdServiceTimeIsRefused(value: Int64) throws {
+        let folder = try TemporaryFolder()
+        try SQLiteStore(at: folder.database, clock: clock).close()
+        execute("UPDATE meta SET value = \(value) WHERE name = 'service_ms'", on: folder.database)
+        let problem = try openingFails(folder.database).problem
+        #expect(problem.hasPrefix("unreadable row: value is \(value), not from 0 to 2^53") && problem.contains("service_ms"))
     }
 
     @Test func aDamagedPageIsRefused() throws {
