@@ -13,21 +13,29 @@ extension Transaction {
         return sessions + others
     }
 
-    func revoke(_ revocation: Revocation) throws(StoreFault) -> Bool {
+    func revoke(_ revocation: Revocation) throws(StoreFault) -> RevokeOutcome {
         let key: [Value] = [.integer(Int64(revocation.kind.rawValue)), .text(revocation.id)]
         let until = try database.first("SELECT until FROM revocations WHERE kind = ? AND id = ?", key) {
             row throws(StoreFault) in try row.integer()
         }
-        guard let until else {
-            try database.run(
-                "INSERT INTO revocations (kind, id, until) VALUES (?, ?, ?)", key + [.integer(revocation.until)])
-            return true
+        if let until {
+            if revocation.until > until {
+                try database.run(
+                    "UPDATE revocations SET until = ?3 WHERE kind = ?1 AND id = ?2", key + [.integer(revocation.until)])
+            }
+            return .known
         }
-        if revocation.until > until {
-            try database.run(
-                "UPDATE revocations SET until = ?3 WHERE kind = ?1 AND id = ?2", key + [.integer(revocation.until)])
-        }
-        return false
+        if let session = revocation.session, try revokedTokens(of: session) >= Limits.revokedTokensPerSession { return .tooMany }
+        try database.run(
+            "INSERT INTO revocations (kind, id, until, session) VALUES (?, ?, ?, ?)",
+            key + [.integer(revocation.until), .optional(revocation.session)])
+        return .added
+    }
+
+    private func revokedTokens(of session: String) throws(StoreFault) -> Int64 {
+        try database.first("SELECT count(*) FROM revocations WHERE session = ?", [.text(session)]) {
+            row throws(StoreFault) in try row.integer()
+        } ?? 0
     }
 
     func purge(before: NumericDate, most: Int) throws(StoreFault) -> Bool {

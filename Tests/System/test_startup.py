@@ -170,7 +170,7 @@ def test_the_environment_wins_over_the_file(make):
 # --check-config
 
 
-SETTINGS = ["access_expiry", "refresh_expiry", "session_max_age", "clock_tolerance", "refresh_grace", "issuer", "audiences", "algorithm", "max_sessions", "personal_claims",
+SETTINGS = ["access_expiry", "refresh_expiry", "session_max_age", "clock_tolerance", "refresh_grace", "issuer", "audiences", "algorithm", "max_sessions", "max_revocations", "personal_claims",
             "scheme", "cost", "min_length", "workers", "queue", "max_line", "max_in_flight", "max_connections", "max_connections_per_uid", "drain_timeout", "level"]
 
 
@@ -385,6 +385,28 @@ def test_a_database_of_a_newer_schema(make):
     daemon.start()
     with daemon.connect() as connection:
         person.login(connection)
+
+
+def test_a_database_of_the_first_schema_is_migrated(make):
+    daemon = make().start()
+    with daemon.connect() as connection:
+        person, revoked = Person(connection), Person(connection)
+        assert_ok(connection.call("REVOKE", token=revoked.access), "revoked")
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.database())) as database:
+        database.executescript(
+            "DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session; PRAGMA user_version = 1")
+    for _ in range(2):
+        daemon.start()
+        with daemon.connect() as connection:
+            person.rotate(connection)
+            person.login(connection)
+            assert_failure(connection.call("VERIFY", token=revoked.access), "token_revoked")
+            Person(connection)
+        daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.database())) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("SELECT * FROM hash_settings").fetchall() == [("$2b$04$", 4)]
 
 
 @pytest.mark.parametrize("damage", ["whole", "header", "text", "schema"])

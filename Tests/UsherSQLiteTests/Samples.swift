@@ -39,6 +39,8 @@ struct Samples {
 }
 
 extension Store {
+    func account(_ name: LoginName) async throws -> Account? { try await lookUp(name).account }
+
     func stored(_ id: SessionID) async throws -> StoredSession? {
         try await update(id) { stored, _ throws(UsherError) in .keep(stored) }
     }
