@@ -5,7 +5,8 @@ public import UsherModel
 ///
 /// The work of a stored hash is what its own cost says: an imported `$2b$31$…` takes a worker for days. Nothing here bounds it.
 public struct CryptHasher: PasswordHasher {
-    public let decoy: PasswordHash
+    /// One of the present scheme and cost.
+    private let decoy: PasswordHash
     private let settings: PasswordSettings
     /// What a hash of the present scheme and cost begins with: `$y$jBT$`, `$2b$12$`.
     private let prefix: String
@@ -15,8 +16,18 @@ public struct CryptHasher: PasswordHasher {
     public init(settings: PasswordSettings) throws(UsherError) {
         let setting = try settings.freshSetting()
         self.settings = settings
-        prefix = setting.split(separator: "$", omittingEmptySubsequences: false).prefix(3).joined(separator: "$") + "$"
-        decoy = PasswordHash(setting + randomDigest(settings.scheme))
+        prefix = PasswordHash(setting).setting
+        let scheme: StoredScheme =
+            switch settings.scheme {
+            case .yescrypt: .yescrypt
+            case .bcrypt: .bcrypt
+            }
+        decoy = PasswordHash(setting + scheme.digestSeparator + randomDigest(scheme))
+    }
+
+    public func decoy(like setting: String?) -> PasswordHash {
+        guard let setting, setting != prefix, let scheme = StoredScheme(of: setting) else { return decoy }
+        return PasswordHash(setting + scheme.plainSalt + scheme.digestSeparator + randomDigest(scheme))
     }
 
     /// - Throws: `internal` when the library fails; `weak_password` for a password that the caller should have refused: with a
@@ -55,14 +66,8 @@ public struct CryptHasher: PasswordHasher {
 }
 
 /// What completes a setting to a hash that nobody has a password for.
-private func randomDigest(_ scheme: PasswordSettings.Scheme) -> String {
-    let (separator, stored): (String, StoredScheme) =
-        switch scheme {
-        case .yescrypt: ("$", .yescrypt)
-        case .bcrypt: ("", .bcrypt)
-        }
+private func randomDigest(_ scheme: StoredScheme) -> String {
     let alphabet = Array("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
     let random = OpenSSLRandom()
-    let digits = (0..<stored.digestLength).map { _ in alphabet[Int(random.word() & 63)] }
-    return separator + String(decoding: digits, as: UTF8.self)
+    return String(decoding: (0..<scheme.digestLength).map { _ in alphabet[Int(random.word() & 63)] }, as: UTF8.self)
 }

@@ -30,6 +30,22 @@ enum StoredScheme: CaseIterable {
         }
     }
 
+    /// What stands between the salt and the hash proper.
+    var digestSeparator: String {
+        switch self {
+        case .bcrypt: ""
+        case .yescrypt, .scrypt, .sha256, .sha512: "$"
+        }
+    }
+
+    /// A salt that each scheme takes as it is: of the usual length, all bits zero.
+    var plainSalt: String {
+        switch self {
+        case .bcrypt, .yescrypt, .scrypt: String(repeating: ".", count: 22)
+        case .sha256, .sha512: String(repeating: ".", count: 16)
+        }
+    }
+
     /// The most bytes of a password that count.
     var maxLength: Int {
         switch self {

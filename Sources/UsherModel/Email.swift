@@ -35,4 +35,12 @@ public struct Email: Sendable, Equatable, CustomStringConvertible {
 public enum LoginName: Sendable, Equatable {
     case username(Username)
     case email(Email)
+
+    /// What it is unique by.
+    public var folded: String {
+        switch self {
+        case .username(let username): username.folded
+        case .email(let email): email.folded
+        }
+    }
 }

@@ -31,6 +31,10 @@ public struct Limits: Sendable, Equatable {
     public static let accessToken = 3_500
     /// Live sessions of one user. `[token] max_sessions`.
     public var sessionsPerUser = 100
+    /// Revocations in force, by which no more single tokens are revoked, only sessions. `[token] max_revocations`.
+    public var revocations = 1_000_000
+    /// Single tokens of one session that are revoked: one more, and the session is ended instead.
+    public static let revokedTokensPerSession = 64
     /// What is kept of a user agent, in bytes.
     public static let userAgent = 256
     /// The most names in AUTHORIZE's `roles` or `permissions`.

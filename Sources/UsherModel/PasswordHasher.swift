@@ -4,6 +4,23 @@ public struct PasswordHash: Sendable, Equatable, CustomStringConvertible, Custom
     public let text: String
     public init(_ text: String) { self.text = text }
 
+    /// What of it decides how long a password takes to be checked against it: scheme and cost, without salt. `$y$jBT$`, `$2b$12$`, `$6$`.
+    public var setting: String {
+        let bytes = text.utf8
+        let parts = bytes.split(separator: UInt8(ascii: "$"), maxSplits: 3, omittingEmptySubsequences: false)
+        guard parts.count > 2, parts[0].isEmpty else { return "" }
+        let end =
+            switch String(parts[1]) {
+            // N, r and p, of a fixed length, stand before the salt without a separator.
+            case "7": bytes.index(parts[2].startIndex, offsetBy: 11, limitedBy: parts[2].endIndex) ?? parts[2].endIndex
+            // Without rounds the salt follows at once.
+            case "5" where !parts[2].starts(with: "rounds=".utf8), "6" where !parts[2].starts(with: "rounds=".utf8):
+                parts[2].startIndex
+            default: parts.count > 3 ? parts[3].startIndex : parts[2].endIndex
+            }
+        return String(text[..<end])
+    }
+
     public var description: String { "<hash>" }
     public var customMirror: Mirror { Mirror(self, children: EmptyCollection<Mirror.Child>()) }
 }
@@ -62,8 +79,10 @@ public struct PasswordSettings: Sendable, Equatable {
 
 /// The port to password hashing. Every call blocks for the tens of milliseconds that hashing is meant to take: never on the reactor.
 public protocol PasswordHasher: Sendable {
-    /// A hash that no password matches, of the present scheme and cost: what an unknown user's password is checked against.
-    var decoy: PasswordHash { get }
+    /// A hash that no password matches: what an unknown user's password is checked against.
+    /// - Parameter setting: what it is to have for its `PasswordHash.setting`; nil for that of new hashes, as for one of no scheme that is
+    ///   allowed.
+    func decoy(like setting: String?) -> PasswordHash
     /// - Throws: `internal` when the library fails.
     func hash(_ password: borrowing SecretBytes) throws(UsherError) -> PasswordHash
     /// Whether `password` is the one behind `hash`. A password with a NUL inside, or longer than the hash's scheme takes into

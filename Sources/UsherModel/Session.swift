@@ -58,10 +58,13 @@ public struct Revocation: Sendable, Equatable, Hashable {
     public let id: String
     /// The last `exp` of a token that this is about: kept until then, and the clock tolerance more.
     public let until: NumericDate
+    /// Of a token, the session that it counts for (`Limits.revokedTokensPerSession`).
+    public let session: String?
 
-    public init(kind: Kind, id: String, until: NumericDate) {
+    public init(kind: Kind, id: String, until: NumericDate, session: String? = nil) {
         self.kind = kind
         self.id = id
         self.until = until
+        self.session = session
     }
 }

@@ -7,7 +7,7 @@ public protocol Store: Sendable {
     /// All revocations that may still concern a token: those whose `until` is at least `since`, ended sessions included.
     func revocations(since: NumericDate) async throws(UsherError) -> [Revocation]
 
-    func account(_ name: LoginName) async throws(UsherError) -> Account?
+    func lookUp(_ name: LoginName) async throws(UsherError) -> Lookup
 
     /// The first of `username` and `email` that another account has, as the member's name; nil if both are free.
     func takenField(username: Username, email: Email) async throws(UsherError) -> String?
@@ -30,9 +30,9 @@ public protocol Store: Sendable {
     /// - Returns: what must be refused from now on.
     func endSessions(of user: UserID, at now: NumericDate) async throws(UsherError) -> [Revocation]
 
-    /// Adds a revocation of a token, or of a session that the store has no row of.
-    /// - Returns: false if there was one already, which then lasts as long as the longer of both.
-    func revoke(_ revocation: Revocation) async throws(UsherError) -> Bool
+    /// Adds a revocation of a token, or of a session that the store has no row of. If there was one already, it lasts as long as the
+    /// longer of both.
+    func revoke(_ revocation: Revocation) async throws(UsherError) -> RevokeOutcome
 
     /// Forgets sessions that can no longer be refreshed and revocations that concern no token any more: what ended before `before`.
     /// Takes away at most `most` rows of each.
@@ -54,6 +54,30 @@ public protocol Store: Sendable {
 extension Store {
     public func giveUpOverdue() -> Int64? { nil }
     public var health: StoreHealth { .working }
+}
+
+/// What LOGIN begins with. All of it is read whether there is such an account or not.
+public struct Lookup: Sendable {
+    public let account: Account?
+    /// How the passwords of all users are hashed.
+    public let hashes: [HashSetting]
+
+    public init(account: Account?, hashes: [HashSetting]) {
+        self.account = account
+        self.hashes = hashes
+    }
+}
+
+/// How many users have a password hash of one setting.
+public struct HashSetting: Sendable, Equatable {
+    /// As `PasswordHash.setting` has it.
+    public let setting: String
+    public let users: Int64
+
+    public init(setting: String, users: Int64) {
+        self.setting = setting
+        self.users = users
+    }
 }
 
 /// What LOGIN asks the store to record.
@@ -81,6 +105,13 @@ public enum LoginOutcome: Sendable {
     case disabled
     /// The account is gone, or its password is another one by now.
     case stale
+}
+
+public enum RevokeOutcome: Sendable {
+    case added
+    case known
+    /// Nothing was written: the token's session has `Limits.revokedTokensPerSession` revoked ones. It is to be ended instead.
+    case tooMany
 }
 
 public struct StoredSession: Sendable {

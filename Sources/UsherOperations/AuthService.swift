@@ -116,8 +116,14 @@ public final class AuthService {
         refuse([longer])
     }
 
-    /// Refuses at once what the store failed to take; `settle` tries again.
+    /// Whether one more may come that somebody chooses to make: a token, or a session that the store does not know. What ends a session
+    /// that it knows always may.
+    var hasRoomForRevocations: Bool { revocations.count < limits.revocations }
+
+    /// Refuses at once what the store failed to take; `settle` tries again. Of tokens only as many as there is room for: nobody was told
+    /// yet that they are revoked.
     func refuseUnsettled(_ revocation: Revocation) {
+        guard revocation.kind == .session || hasRoomForRevocations else { return }
         revocations.insert(revocation)
         unsettled.insert(revocation)
     }
@@ -149,20 +155,27 @@ public final class AuthService {
             }
             if let known { return try await refuse(known, until: revocation.until) }
         }
-        _ = try await store.revoke(revocation)
+        guard try await store.revoke(revocation) == .tooMany, let session = revocation.session else { return }
+        let instead = Revocation(kind: .session, id: session, until: max(revocation.until, lastExpiry()))
+        refuseUnsettled(instead)
+        try await persist(instead)
+        unsettled.remove(instead)
     }
 
     /// Forgets revocations of tokens that have expired, here and in the store.
-    /// - Throws: what the store throws; memory is purged all the same.
+    /// - Throws: what the store throws; memory is purged all the same, unless it holds what the store does not have yet.
     public func purge() async throws(UsherError) {
         let elapsed = clock.monotonicMilliseconds() - purgedAt
         purgedAt += elapsed
         // A wall clock that leaps ahead, and may leap back, takes nothing away with it.
         purgedBefore = min(clock.now() - tokens.clockTolerance, purgedBefore + elapsed / 1000 + 1)
         let moment = purgedBefore
-        revocations.purge(before: moment)
-        // Until the store has them, sessions among these could still be refreshed.
-        revocations.insert(Array(unsettled))
+        for part in 0..<Revocations.parts {
+            // Until the store has those that are not settled, sessions among them could still be refreshed.
+            guard !hasUnsettled else { break }
+            // Others have their turn between the parts.
+            if revocations.purge(part: part, before: moment) { await Task.yield() }
+        }
         while try await store.purge(before: moment, most: Limits.purge) {}
     }
 }

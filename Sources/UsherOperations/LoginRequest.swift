@@ -53,13 +53,16 @@ struct LoginRequest: DeferredRequest {
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
         attempt.client = client
+        let draw = service.draw(of: name)
         for _ in 0..<Self.tries {
             // A name that nobody can have is looked up all the same, as one that nobody has.
-            let account = try await service.store.account(name ?? .username(Username(stored: "")))
+            let found = try await service.store.lookUp(name ?? .username(Username(stored: "")))
+            let account = found.account
             attempt.user = account?.user
             let password = password
+            let decoy = Decoy.setting(among: found.hashes, draw: draw)
             let check = try await service.workers.run(for: attempt.caller) { hasher throws(UsherError) in
-                try Check(password, against: account?.passwordHash ?? hasher.decoy, by: hasher)
+                try Check(password, against: account?.passwordHash ?? hasher.decoy(like: decoy), by: hasher)
             }
             guard let account, check.isRight else { throw UsherError(.invalidCredentials) }
             let session = service.newSession(of: account.user.id, audience: audience, client: client)

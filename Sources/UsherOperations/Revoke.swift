@@ -26,7 +26,8 @@ struct Revoke: DeferredRequest {
     /// What is to be revoked, as the token tells it.
     private enum Target: Sendable {
         case nothing
-        case token(Revocation)
+        /// - Parameter session: what is revoked instead where there are too many.
+        case token(Revocation, session: Revocation)
         /// - Parameters:
         ///   - isLive: whether the token shown was good until now.
         ///   - until: the `exp` of an access token shown.
@@ -71,7 +72,10 @@ struct Revoke: DeferredRequest {
         let session = Revocation(
             kind: .session, id: token.sessionID(), until: max(token.until(), service.lastExpiry()))
         switch scope {
-        case .token: return isLive ? .token(Revocation(kind: .token, id: token.id(), until: token.until())) : .nothing
+        case .token:
+            guard isLive else { return .nothing }
+            let id = Revocation(kind: .token, id: token.id(), until: token.until(), session: session.id)
+            return .token(id, session: session)
         case .session: return .session(session, isLive: isLive, until: token.until(), proof: nil)
         case .user: return isLive ? .user(UUIDv7(parsing: token.userID()).map(UserID.init), session) : .nothing
         }
@@ -80,27 +84,34 @@ struct Revoke: DeferredRequest {
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
         switch target {
         case .nothing: return Revoked(isRevoked: false)
-        case .token(let revocation):
-            try await service.orRefuse(revocation) { service throws(UsherError) in
-                _ = try await service.store.revoke(revocation)
+        case .token(let revocation, let session):
+            if service.hasRoomForRevocations {
+                let outcome = try await service.orRefuse(revocation) { service throws(UsherError) in
+                    try await service.store.revoke(revocation)
+                }
+                guard outcome == .tooMany else {
+                    service.refuse([revocation])
+                    return Revoked(isRevoked: true)
+                }
+                attempt.remark = "its session has \(Limits.revokedTokensPerSession) revoked tokens: it is ended instead"
+            } else {
+                attempt.remark = "\(service.limits.revocations) revocations are in force: its session is ended instead"
             }
-            service.refuse([revocation])
+            _ = try await end(session, isLive: true, until: revocation.until, proof: nil, on: service, as: attempt)
             return Revoked(isRevoked: true)
         case .session(let revocation, let isLive, let until, let proof):
             return Revoked(
                 isRevoked: try await end(revocation, isLive: isLive, until: until, proof: proof, on: service, as: attempt))
         case .user(let user, let session):
-            let ended = try await service.orRefuse(session) { service throws(UsherError) in
-                var ended: [Revocation] = []
-                if let user { ended = try await service.store.endSessions(of: user, at: service.clock.now()) }
-                // The session of a token made elsewhere is none of those that the store has.
-                if !ended.contains(where: { $0.id == session.id }) {
-                    _ = try await service.store.revoke(session)
-                    ended.append(session)
+            var ended: [Revocation] = []
+            if let user {
+                ended = try await service.orRefuse(session) { service throws(UsherError) in
+                    try await service.store.endSessions(of: user, at: service.clock.now())
                 }
-                return ended
+                service.refuse(ended)
             }
-            service.refuse(ended)
+            // The session of a token made elsewhere is none of those that the store has.
+            if !ended.contains(where: { $0.id == session.id }) { try await revokeUnknown(session, on: service) }
             return Revoked(isRevoked: true)
         }
     }
@@ -135,12 +146,21 @@ struct Revoke: DeferredRequest {
         case .unknown:
             // A session of a token made elsewhere: there is no row to end, but tokens to refuse.
             guard isLive else { return false }
-            try await service.orRefuse(revocation) { service throws(UsherError) in
-                _ = try await service.store.revoke(revocation)
-            }
-            service.refuse([revocation])
+            try await revokeUnknown(revocation, on: service)
             return true
         }
+    }
+
+    /// Revokes a session that the store has no row of.
+    /// - Throws: `busy` if there are too many revocations: none that is in force may give way.
+    private func revokeUnknown(_ session: Revocation, on service: AuthService) async throws(UsherError) {
+        guard service.hasRoomForRevocations else {
+            throw UsherError(
+                .busy, "Too many revocations are in force; try again when some have expired.",
+                detail: .retryAfterMilliseconds(Int(Limits.purgeInterval)))
+        }
+        try await service.orRefuse(session) { service throws(UsherError) in _ = try await service.store.revoke(session) }
+        service.refuse([session])
     }
 
     private struct Revoked: Output {

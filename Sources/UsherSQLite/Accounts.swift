@@ -48,7 +48,17 @@ extension Transaction {
                 .text(PermissionList.write(user.permissions)), .text(user.claims), .flag(user.emailVerified),
                 .flag(account.isDisabled), .integer(user.createdAt), .optional(user.lastLoginAt),
             ])
+        try count(account.passwordHash, 1)
         try insert(session)
+    }
+
+    /// Keeps count of the users whose hash is of that setting.
+    private func count(_ hash: PasswordHash, _ change: Int64) throws(StoreFault) {
+        try database.run(
+            """
+            INSERT INTO hash_settings (setting, users) VALUES (?1, max(?2, 0))
+            ON CONFLICT (setting) DO UPDATE SET users = max(users + ?2, 0)
+            """, [.text(hash.setting), .integer(change)])
     }
 
     func open(_ login: Login) throws(StoreFault) -> LoginOutcome {
@@ -67,6 +77,10 @@ extension Transaction {
         try database.run(
             "UPDATE users SET last_login_at = ?, password_hash = ? WHERE id = ?",
             [.integer(login.session.createdAt), .text(hash.text), .id(id.uuid)])
+        if hash.setting != login.verified.setting {
+            try count(login.verified, -1)
+            try count(hash, 1)
+        }
         try insert(login.session)
         let ended = try endSessions(of: id, beyond: login.maxSessions, at: login.session.createdAt)
         return .opened(user, ended: ended)
@@ -87,7 +101,7 @@ extension Row {
         let isDisabled = flag()
         let user = User(
             id: id, username: username, email: email, role: role, permissions: permissions, claims: claims,
-            emailVerified: isVerified, createdAt: integer(), lastLoginAt: optionalInteger())
+            emailVerified: isVerified, createdAt: try integer(), lastLoginAt: try optionalInteger())
         return Account(user: user, passwordHash: hash, isDisabled: isDisabled)
     }
 }

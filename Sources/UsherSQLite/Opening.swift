@@ -26,6 +26,9 @@ struct Opening {
             try attempt { () throws(StoreFault) in try Schema.create(in: database) }
         case .ours:
             try enterWAL(database)
+        case .older:
+            try enterWAL(database)
+            try attempt { () throws(StoreFault) in try Schema.migrate(database) }
         case .version(let version):
             throw problem(
                 "its schema has version \(version), this usherd knows version \(Schema.version)",

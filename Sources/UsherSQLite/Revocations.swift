@@ -5,7 +5,7 @@ extension Transaction {
         let sessions = try database.all(
             "SELECT id, access_until FROM sessions WHERE ended_at IS NOT NULL AND access_until >= ?", [.integer(since)]
         ) { row throws(StoreFault) in
-            Revocation(kind: .session, id: SessionID(try row.id()).description, until: row.integer())
+            Revocation(kind: .session, id: SessionID(try row.id()).description, until: try row.integer())
         }
         let others = try database.all("SELECT kind, id, until FROM revocations WHERE until >= ?", [.integer(since)]) {
             row throws(StoreFault) in try row.revocation()
@@ -13,42 +13,51 @@ extension Transaction {
         return sessions + others
     }
 
-    func revoke(_ revocation: Revocation) throws(StoreFault) -> Bool {
+    func revoke(_ revocation: Revocation) throws(StoreFault) -> RevokeOutcome {
         let key: [Value] = [.integer(Int64(revocation.kind.rawValue)), .text(revocation.id)]
         let until = try database.first("SELECT until FROM revocations WHERE kind = ? AND id = ?", key) {
-            row throws(StoreFault) in row.integer()
+            row throws(StoreFault) in try row.integer()
         }
-        guard let until else {
-            try database.run(
-                "INSERT INTO revocations (kind, id, until) VALUES (?, ?, ?)", key + [.integer(revocation.until)])
-            return true
+        if let until {
+            if revocation.until > until {
+                try database.run(
+                    "UPDATE revocations SET until = ?3 WHERE kind = ?1 AND id = ?2", key + [.integer(revocation.until)])
+            }
+            return .known
         }
-        if revocation.until > until {
-            try database.run(
-                "UPDATE revocations SET until = ?3 WHERE kind = ?1 AND id = ?2", key + [.integer(revocation.until)])
-        }
-        return false
+        if let session = revocation.session, try revokedTokens(of: session) >= Limits.revokedTokensPerSession { return .tooMany }
+        try database.run(
+            "INSERT INTO revocations (kind, id, until, session) VALUES (?, ?, ?, ?)",
+            key + [.integer(revocation.until), .optional(revocation.session)])
+        return .added
+    }
+
+    private func revokedTokens(of session: String) throws(StoreFault) -> Int64 {
+        try database.first("SELECT count(*) FROM revocations WHERE session = ?", [.text(session)]) {
+            row throws(StoreFault) in try row.integer()
+        } ?? 0
     }
 
     func purge(before: NumericDate, most: Int) throws(StoreFault) -> Bool {
         let hasMoreSessions = try purgeSessions(before: before, most: most)
         let over = try database.all(
-            "SELECT kind, id, until FROM revocations WHERE until < ? ORDER BY until LIMIT ?",
+            "SELECT kind, id FROM revocations WHERE until < ? ORDER BY until LIMIT ?",
             [.integer(before), .integer(Int64(most))]
-        ) { row throws(StoreFault) in try row.revocation() }
+        ) { row throws(StoreFault) in (kind: row.anyInteger(), id: row.text()) }
         // Each by its key: as one statement SQLite would look at every row of the kind.
+        var gone = 0
         for revocation in over {
             try database.run(
-                "DELETE FROM revocations WHERE kind = ? AND id = ?",
-                [.integer(Int64(revocation.kind.rawValue)), .text(revocation.id)])
+                "DELETE FROM revocations WHERE kind = ? AND id = ?", [.integer(revocation.kind), .text(revocation.id)])
+            gone += Int(database.changes)
         }
-        return hasMoreSessions || over.count == most
+        return hasMoreSessions || gone == most
     }
 }
 
 extension Row {
     fileprivate mutating func revocation() throws(StoreFault) -> Revocation {
-        guard let kind = Revocation.Kind(rawValue: Int(integer())) else { throw .unreadable("a revocation's kind") }
-        return Revocation(kind: kind, id: text(), until: integer())
+        guard let kind = Revocation.Kind(rawValue: Int(anyInteger())) else { throw .unreadable("a revocation's kind") }
+        return Revocation(kind: kind, id: text(), until: try integer())
     }
 }

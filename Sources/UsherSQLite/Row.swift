@@ -8,19 +8,34 @@ import UsherModel
 
     init(_ statement: OpaquePointer) { unsafe self.statement = statement }
 
-    mutating func integer() -> Int64 {
+    /// What a time, a count or a generation can be: sums of a few of them do not overflow, whatever somebody has written into the file.
+    static let range: ClosedRange<Int64> = 0...(1 << 53)
+
+    /// - Throws: for what is out of `range`.
+    mutating func integer() throws(StoreFault) -> Int64 {
+        let value = anyInteger()
+        guard Self.range.contains(value) else {
+            let name = unsafe sqlite3_column_name(statement, column - 1).map { unsafe String(cString: $0) } ?? "a column"
+            let sql = unsafe sqlite3_sql(statement).map { unsafe String(cString: $0) } ?? ""
+            throw .unreadable("\(name) is \(value), not from 0 to 2^53, in: \(sql)")
+        }
+        return value
+    }
+
+    /// One that nothing is reckoned with.
+    mutating func anyInteger() -> Int64 {
         defer { column += 1 }
         return unsafe sqlite3_column_int64(statement, column)
     }
 
-    mutating func flag() -> Bool { integer() != 0 }
+    mutating func flag() -> Bool { anyInteger() != 0 }
 
-    mutating func optionalInteger() -> Int64? {
+    mutating func optionalInteger() throws(StoreFault) -> Int64? {
         guard !isNull else {
             column += 1
             return nil
         }
-        return integer()
+        return try integer()
     }
 
     mutating func text() -> String {

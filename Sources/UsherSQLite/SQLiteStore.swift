@@ -59,8 +59,10 @@ public final class SQLiteStore: Store {
         try await perform { transaction throws(StoreFault) in try transaction.revocations(since: since) }
     }
 
-    public func account(_ name: LoginName) async throws(UsherError) -> Account? {
-        try await perform { transaction throws(StoreFault) in try transaction.account(name) }
+    public func lookUp(_ name: LoginName) async throws(UsherError) -> Lookup {
+        try await perform { transaction throws(StoreFault) in
+            Lookup(account: try transaction.account(name), hashes: try transaction.database.hashSettings())
+        }
     }
 
     public func takenField(username: Username, email: Email) async throws(UsherError) -> String? {
@@ -86,7 +88,7 @@ public final class SQLiteStore: Store {
         try await perform { transaction throws(StoreFault) in try transaction.endSessions(of: user, at: now) }
     }
 
-    public func revoke(_ revocation: Revocation) async throws(UsherError) -> Bool {
+    public func revoke(_ revocation: Revocation) async throws(UsherError) -> RevokeOutcome {
         try await perform { transaction throws(StoreFault) in try transaction.revoke(revocation) }
     }
 

@@ -5,7 +5,7 @@ enum Schema {
     /// "Ushr": the file's `application_id`, which tells our databases from others.
     static let applicationID: Int64 = 0x5573_6872
     /// The file's `user_version`.
-    static let version: Int64 = 1
+    static let version: Int64 = 2
 
     /// Ids are the 16 bytes of a UUID. Times are NumericDates, unless a name ends in `_ms` or `_service`: those are milliseconds of service.
     static let statements: [StaticString] = [
@@ -62,28 +62,46 @@ enum Schema {
             kind INTEGER NOT NULL,
             id TEXT NOT NULL,
             until INTEGER NOT NULL,
+            session TEXT,
             PRIMARY KEY (kind, id)
         ) STRICT, WITHOUT ROWID
         """,
         "CREATE INDEX revocations_until ON revocations (until)",
+        revocationsSession,
+        hashSettings,
     ]
+
+    /// By it the revoked tokens of a session are counted.
+    private static let revocationsSession: StaticString =
+        "CREATE INDEX revocations_session ON revocations (session) WHERE session IS NOT NULL"
+
+    /// How many users have a password hash of which `PasswordHash.setting`.
+    private static let hashSettings: StaticString = """
+        CREATE TABLE hash_settings (
+            setting TEXT NOT NULL PRIMARY KEY,
+            users INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
 
     /// Whose database a file is.
     enum Identity: Equatable {
         case empty
         case ours
+        /// Ours, of a version that `migrate` makes the present one.
+        case older
         /// Ours, of another version.
         case version(Int64)
         case foreign
     }
 
     static func identity(of database: Database) throws(StoreFault) -> Identity {
-        let application = try database.first("PRAGMA application_id") { row throws(StoreFault) in row.integer() } ?? 0
-        let version = try database.first("PRAGMA user_version") { row throws(StoreFault) in row.integer() } ?? 0
-        let objects = try database.first("SELECT count(*) FROM sqlite_schema") { row throws(StoreFault) in row.integer() } ?? 0
+        let application = try database.first("PRAGMA application_id") { row throws(StoreFault) in row.anyInteger() } ?? 0
+        let version = try database.first("PRAGMA user_version") { row throws(StoreFault) in row.anyInteger() } ?? 0
+        let objects = try database.first("SELECT count(*) FROM sqlite_schema") { row throws(StoreFault) in row.anyInteger() } ?? 0
         switch (application, version, objects) {
         case (0, 0, 0): return .empty
         case (applicationID, Self.version, _): return .ours
+        case (applicationID, 1, _): return .older
         case (applicationID, _, _): return .version(version)
         default: return .foreign
         }
@@ -95,7 +113,25 @@ enum Schema {
         for statement in statements { try database.run(statement) }
         // `applicationID` and `version`: a pragma takes no bound values.
         try database.run("PRAGMA application_id = 0x55736872")
-        try database.run("PRAGMA user_version = 1")
+        try database.run("PRAGMA user_version = 2")
+        try database.run("COMMIT")
+    }
+
+    /// Makes a database of version 1 one of the present version, in one transaction. Looks at every user, once.
+    static func migrate(_ database: Database) throws(StoreFault) {
+        try database.run("BEGIN IMMEDIATE")
+        try database.run("ALTER TABLE revocations ADD COLUMN session TEXT")
+        try database.run(revocationsSession)
+        try database.run(hashSettings)
+        var users: [String: Int64] = [:]
+        try database.each("SELECT password_hash FROM users") { row throws(StoreFault) in
+            users[PasswordHash(row.text()).setting, default: 0] += 1
+        }
+        for (setting, count) in users {
+            try database.run(
+                "INSERT INTO hash_settings (setting, users) VALUES (?, ?)", [.text(setting), .integer(count)])
+        }
+        try database.run("PRAGMA user_version = 2")
         try database.run("COMMIT")
     }
 
@@ -103,7 +139,7 @@ enum Schema {
     static func check(_ database: Database) throws(StoreFault) {
         try database.run("SELECT * FROM users LIMIT 1")
         try database.run("SELECT * FROM sessions LIMIT 1")
-        try database.run("SELECT kind, id, until FROM revocations LIMIT 1")
+        try database.run("SELECT kind, id, until, session FROM revocations LIMIT 1")
         try database.run(
             """
             SELECT id, username, username_folded, email, email_folded, password_hash, role, permissions, claims, email_verified,
@@ -120,18 +156,27 @@ enum Schema {
         try database.run(
             "SELECT 1 FROM sessions INDEXED BY sessions_ended WHERE ended_at IS NOT NULL AND access_until = 0 LIMIT 0")
         try database.run("SELECT 1 FROM revocations INDEXED BY revocations_until WHERE until = 0 LIMIT 0")
+        try database.run("SELECT 1 FROM revocations INDEXED BY revocations_session WHERE session = '' LIMIT 0")
+        _ = try database.hashSettings()
     }
 }
 
 extension Database {
     /// The service time that was kept last, in milliseconds.
     func storedServiceTime() throws(StoreFault) -> Int64 {
-        let stored = try first("SELECT value FROM meta WHERE name = 'service_ms'") { row throws(StoreFault) in row.integer() }
+        let stored = try first("SELECT value FROM meta WHERE name = 'service_ms'") { row throws(StoreFault) in try row.integer() }
         guard let stored else { throw .unreadable("meta has no service_ms") }
         return stored
     }
 
     func storeServiceTime(_ milliseconds: Int64) throws(StoreFault) {
         try run("UPDATE meta SET value = ? WHERE name = 'service_ms'", [.integer(milliseconds)])
+    }
+
+    /// How many users have a password hash of which setting.
+    func hashSettings() throws(StoreFault) -> [HashSetting] {
+        try all("SELECT setting, users FROM hash_settings") { row throws(StoreFault) in
+            HashSetting(setting: row.text(), users: try row.integer())
+        }
     }
 }

@@ -33,9 +33,10 @@ extension Transaction {
         ) { row throws(StoreFault) in
             let account = try row.account()
             let session = Session(
-                id: id, user: account.user.id, audience: row.text(), generation: row.integer(), rotatedAt: row.integer(),
-                rotatedService: row.integer(), seed: try row.secret(), expiresAt: row.integer(), endsAt: row.integer(),
-                accessUntil: row.integer(), endedAt: row.optionalInteger(), createdAt: row.integer(),
+                id: id, user: account.user.id, audience: row.text(), generation: try row.integer(), rotatedAt: try row.integer(),
+                rotatedService: try row.integer(), seed: try row.secret(), expiresAt: try row.integer(),
+                endsAt: try row.integer(), accessUntil: try row.integer(), endedAt: try row.optionalInteger(),
+                createdAt: try row.integer(),
                 client: Client(address: row.optionalText().flatMap(IPAddress.init(parsing:)), userAgent: row.optionalText()))
             return StoredSession(session: session, account: account)
         }
@@ -107,7 +108,7 @@ extension Transaction {
             SELECT rowid, CASE WHEN ended_at IS NULL THEN max(expires_at, access_until) ELSE max(ended_at, access_until) END
             FROM sessions WHERE purge_at < ? ORDER BY purge_at LIMIT ?
             """, [.integer(before), .integer(Int64(most))]
-        ) { row throws(StoreFault) in (row: row.integer(), over: row.integer()) }
+        ) { row throws(StoreFault) in (row: row.anyInteger(), over: row.anyInteger()) }
         for candidate in candidates {
             if candidate.over < before {
                 try database.run("DELETE FROM sessions WHERE rowid = ?", [.integer(candidate.row)])
@@ -123,6 +124,6 @@ extension Transaction {
 extension Row {
     /// The columns `id` and `access_until` of an ended session.
     fileprivate mutating func endedSession() throws(StoreFault) -> Revocation {
-        Revocation(kind: .session, id: SessionID(try id()).description, until: integer())
+        Revocation(kind: .session, id: SessionID(try id()).description, until: try integer())
     }
 }

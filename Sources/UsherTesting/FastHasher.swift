@@ -14,15 +14,17 @@ public final class FastHasher: PasswordHasher {
 
     /// What a hash must have been made under so as not to be outdated.
     public let cost: Int
-    public let decoy: PasswordHash
-    private let state = Lock((counts: Counts(), salt: UInt64(0)))
+    private let state = Lock((counts: Counts(), salt: UInt64(0), checked: ""))
 
     public init(cost: Int = 1) {
         self.cost = cost
-        decoy = PasswordHash("$fast$\(cost)$0$decoy")
     }
 
+    public func decoy(like setting: String?) -> PasswordHash { PasswordHash((setting ?? "$fast$\(cost)$") + "0$decoy") }
+
     public var counts: Counts { state.withLock { $0.counts } }
+    /// The setting of the hash that a password was checked against last.
+    public var checked: String { state.withLock { $0.checked } }
 
     public func hash(_ password: borrowing SecretBytes) throws(UsherError) -> PasswordHash {
         let salt = state.withLock { state in
@@ -34,7 +36,10 @@ public final class FastHasher: PasswordHasher {
     }
 
     public func verify(_ password: borrowing SecretBytes, against hash: PasswordHash) throws(UsherError) -> Bool {
-        state.withLock { $0.counts.verifications += 1 }
+        state.withLock {
+            $0.counts.verifications += 1
+            $0.checked = hash.setting
+        }
         let parts = hash.text.split(separator: "$")
         guard parts.count == 4, parts[0] == "fast", let salt = UInt64(parts[2]) else {
             throw UsherError(.internal, cause: "not a hash of FastHasher")

@@ -9,6 +9,8 @@ public final class InMemoryStore: Store {
         var emails: [String: UserID] = [:]
         var sessions: [SessionID: Entry] = [:]
         var revocations: [Key: NumericDate] = [:]
+        /// Of those that count for a session.
+        var sessionsOfTokens: [Key: String] = [:]
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
@@ -91,14 +93,17 @@ public final class InMemoryStore: Store {
         }
     }
 
-    public func account(_ name: LoginName) async throws(UsherError) -> Account? {
+    public func lookUp(_ name: LoginName) async throws(UsherError) -> Lookup {
         try perform { state throws(UsherError) in
             let id =
                 switch name {
                 case .username(let username): state.usernames[username.folded]
                 case .email(let email): state.emails[email.folded]
                 }
-            return id.flatMap { state.accounts[$0] }
+            let settings = Dictionary(grouping: state.accounts.values, by: \.passwordHash.setting)
+            return Lookup(
+                account: id.flatMap { state.accounts[$0] },
+                hashes: settings.map { HashSetting(setting: $0.key, users: Int64($0.value.count)) })
         }
     }
 
@@ -177,7 +182,7 @@ public final class InMemoryStore: Store {
         }
     }
 
-    public func revoke(_ revocation: Revocation) async throws(UsherError) -> Bool {
+    public func revoke(_ revocation: Revocation) async throws(UsherError) -> RevokeOutcome {
         try perform { state throws(UsherError) in state.revoke(revocation) }
     }
 
@@ -188,7 +193,10 @@ public final class InMemoryStore: Store {
             }
             for entry in sessions.prefix(most) { state.sessions[entry.session.id] = nil }
             let revocations = state.revocations.filter { $0.value < before }.keys
-            for key in revocations.prefix(most) { state.revocations[key] = nil }
+            for key in revocations.prefix(most) {
+                state.revocations[key] = nil
+                state.sessionsOfTokens[key] = nil
+            }
             return sessions.count > most || revocations.count > most
         }
     }
@@ -207,9 +215,18 @@ extension InMemoryStore.State {
         sessions[session.id] = InMemoryStore.Entry(session: session, serial: serial)
     }
 
-    fileprivate mutating func revoke(_ revocation: Revocation) -> Bool {
+    fileprivate mutating func revoke(_ revocation: Revocation) -> RevokeOutcome {
         let key = InMemoryStore.Key(kind: revocation.kind, id: revocation.id)
-        defer { revocations[key] = max(revocations[key] ?? .min, revocation.until) }
-        return revocations[key] == nil
+        if let known = revocations[key] {
+            revocations[key] = max(known, revocation.until)
+            return .known
+        }
+        if let session = revocation.session {
+            let others = sessionsOfTokens.values.count { $0 == session }
+            guard others < Limits.revokedTokensPerSession else { return .tooMany }
+            sessionsOfTokens[key] = session
+        }
+        revocations[key] = revocation.until
+        return .added
     }
 }

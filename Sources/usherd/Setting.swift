@@ -23,6 +23,7 @@ struct Setting {
             .word("token.algorithm", \.tokens.algorithm),
             .words("token.personal_claims", \.tokens.personalClaims),
             .integer("token.max_sessions", \.limits.sessionsPerUser, 1...100_000),
+            .integer("token.max_revocations", \.limits.revocations, 1...100_000_000),
             .word("password.scheme", \.passwordScheme),
             .cost("password.cost"),
             .integer("password.min_length", \.passwordMinLength, 1...512),

@@ -353,3 +353,54 @@ def test_acknowledged_on_one_connection_holds_on_every_other(daemon):
             assert_ok(other.call("VERIFY", token=person.access), "claims")
             assert revoke(one, person.access) is True
             is_dead(other, person.access)
+
+
+def test_one_token_too_many_takes_its_session_with_it(daemon):
+    """A session that revokes token after token does not fill the memory: it ends."""
+    with daemon.connect() as connection:
+        person, other = Person(connection), Person(connection)
+        first = person.refresh
+        person.rotate(connection)
+        # The token before the newest gets another access token each time.
+        tokens = [connection.call("REFRESH", refresh_token=first)["access_token"] for _ in range(66)]
+        for token in tokens[:64]:
+            assert revoke(connection, token) is True
+        assert_ok(connection.call("VERIFY", token=tokens[64]), "claims")
+        assert revoke(connection, tokens[64]) is True
+        for token in tokens:
+            is_dead(connection, token)
+        is_ended(connection, person)
+        assert_ok(connection.call("VERIFY", token=other.access), "claims")
+    line, _ = daemon.stderr.wait_for(lambda line: "it is ended instead" in line)
+    assert person.username in line
+    daemon.crash_and_restart()
+    with daemon.connect() as connection:
+        for token in tokens:
+            is_dead(connection, token)
+
+
+def test_revocations_are_bounded(make):
+    daemon = make({"token": {"max_revocations": 3}}).start()
+    with daemon.connect() as connection:
+        people = [Person(connection) for _ in range(2)]
+        foreign = [access(sid=f"elsewhere-{number}", jti=f"{number}") for number in range(5)]
+        for token in foreign[:3]:
+            assert revoke(connection, token) is True
+        for scope in ({}, {"scope": "session"}, {"scope": "user"}):
+            refused = connection.call("REVOKE", token=foreign[3], **scope)
+            assert_failure(refused, "busy")
+            assert refused["retry_after_ms"] > 0
+        assert_ok(connection.call("VERIFY", token=foreign[3]), "claims")
+        # Sessions of the daemon's own are ended all the same, by a token alone too.
+        assert revoke(connection, people[0].refresh) is True
+        assert revoke(connection, people[1].access) is True
+        for person in people:
+            is_dead(connection, person.access)
+            is_ended(connection, person)
+        for token in foreign[:3]:
+            is_dead(connection, token)
+    daemon.crash_and_restart()
+    with daemon.connect() as connection:
+        for token in foreign[:3] + [person.access for person in people]:
+            is_dead(connection, token)
+        assert_failure(connection.call("REVOKE", token=foreign[3]), "busy")

@@ -170,7 +170,7 @@ def test_the_environment_wins_over_the_file(make):
 # --check-config
 
 
-SETTINGS = ["access_expiry", "refresh_expiry", "session_max_age", "clock_tolerance", "refresh_grace", "issuer", "audiences", "algorithm", "max_sessions", "personal_claims",
+SETTINGS = ["access_expiry", "refresh_expiry", "session_max_age", "clock_tolerance", "refresh_grace", "issuer", "audiences", "algorithm", "max_sessions", "max_revocations", "personal_claims",
             "scheme", "cost", "min_length", "workers", "queue", "max_line", "max_in_flight", "max_connections", "max_connections_per_uid", "drain_timeout", "level"]
 
 
@@ -387,6 +387,28 @@ def test_a_database_of_a_newer_schema(make):
         person.login(connection)
 
 
+def test_a_database_of_the_first_schema_is_migrated(make):
+    daemon = make().start()
+    with daemon.connect() as connection:
+        person, revoked = Person(connection), Person(connection)
+        assert_ok(connection.call("REVOKE", token=revoked.access), "revoked")
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.database())) as database:
+        database.executescript(
+            "DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session; PRAGMA user_version = 1")
+    for _ in range(2):
+        daemon.start()
+        with daemon.connect() as connection:
+            person.rotate(connection)
+            person.login(connection)
+            assert_failure(connection.call("VERIFY", token=revoked.access), "token_revoked")
+            Person(connection)
+        daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.database())) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("SELECT * FROM hash_settings").fetchall() == [("$2b$04$", 4)]
+
+
 @pytest.mark.parametrize("damage", ["whole", "header", "text", "schema"])
 def test_a_corrupt_database(make, damage):
     daemon = make().start()
@@ -531,3 +553,52 @@ def test_copies_of_a_state_folder_are_apart(make):
     for daemon in (one, other):
         with daemon.connect() as connection:
             assert_ok(connection.call("LOGIN", username=person.username, password=person.password), *PAIR)
+
+
+# A database that somebody has edited
+
+
+ABSURD = [-(2**63), -1, 2**53 + 1, 2**63 - 1]
+
+
+@contextlib.contextmanager
+def edited(daemon):
+    """The database of a daemon that was stopped."""
+    with contextlib.closing(sqlite3.connect(daemon.state / "usher.db")) as database:
+        yield database
+        database.commit()
+
+
+@pytest.mark.parametrize("number", ABSURD)
+@pytest.mark.parametrize("table, column", [("meta", "value"), ("revocations", "until")])
+def test_numbers_that_the_start_cannot_believe(make, number, table, column):
+    daemon = make().start()
+    with daemon.connect() as connection:
+        assert_ok(connection.call("REVOKE", token=Person(connection).access), "revoked")
+    daemon.stop()
+    with edited(daemon) as database:
+        assert database.execute(f"UPDATE {table} SET {column} = ?", (number,)).rowcount > 0
+    refuses(daemon, f"{column} is {number}")
+    assert not is_listening(daemon.socket)
+
+
+@pytest.mark.parametrize("number", ABSURD)
+def test_numbers_that_are_met_later(make, number):
+    daemon = make().start()
+    with daemon.connect() as connection:
+        ada, bob = Person(connection), Person(connection)
+    daemon.stop()
+    with edited(daemon) as database:
+        for column in ("expires_at", "ends_at", "rotated_service", "generation"):
+            database.execute(f"UPDATE sessions SET {column} = ?", (number,))
+        database.execute("UPDATE users SET created_at = ? WHERE username = ?", (number, ada.username))
+    daemon.start()
+    with daemon.connect() as connection:
+        assert_failure(connection.call("LOGIN", username=ada.username, password=ada.password), "internal")
+        assert_failure(connection.call("LOGIN", username=ada.username, password="not it at all"), "internal")
+        assert_failure(connection.call("REFRESH", refresh_token=bob.refresh), "internal")
+        assert_failure(connection.call("REVOKE", token=bob.refresh), "internal")
+        assert_ok(connection.call("VERIFY", token=bob.access), "claims")
+        assert_ok(connection.call("LOGIN", username=bob.username, password=bob.password), "user", "access_token", "refresh_token", "token_type", "expires_in", "refresh_expires_in")
+    daemon.stop()
+    assert f"created_at is {number}, not from 0 to 2^53" in daemon.stderr.text()

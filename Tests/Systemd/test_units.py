@@ -1,4 +1,4 @@
-"""The units as systemd reads them, and what their sockets and reloads do."""
+"""The units as systemd reads them, and what their sockets do."""
 
 import json
 import re
@@ -88,19 +88,11 @@ def test_an_app_without_settings_is_told_at_once(machine):
     assert not machine.path("/run/usher/bakery").exists()
 
 
-def test_a_reload_of_a_bad_file_fails_and_changes_nothing(machine):
+def test_a_reload_is_refused_and_changes_nothing(machine):
+    """Settings are read at start: systemd says that there is no reload, instead of one that does nothing."""
     with machine.connect() as connection:
         assert_ok(connection.ask("PING"))
         daemon = machine.main_pid()
-        before = machine.run("cat", SETTINGS).stdout
-        since = machine.now()
-        machine.settings("[token]\nissuer = 7\n")
-        try:
-            assert machine.systemctl("reload", "usher.service", check=False).returncode != 0
-            said = machine.logged("--unit=usher.service", "--priority=err", "--identifier=usherd", since=since)
-            assert said["MESSAGE"] == f"usherd: {SETTINGS}:2:10: token.issuer must be a string."
-        finally:
-            machine.settings(before)
-        assert machine.systemctl("reload", "usher.service", check=False).returncode == 0
+        assert machine.systemctl("reload", "usher.service", check=False).returncode != 0
         assert machine.main_pid() == daemon
         assert_ok(connection.ask("PING"))

@@ -191,17 +191,32 @@ struct CryptVector: Sendable, CustomTestStringConvertible {
     func decoy(_ settings: PasswordSettings) throws {
         let hasher = try CryptHasher(settings: settings)
         let stored = try hasher.hash("password123")
-        #expect(hasher.decoy.text.utf8.count == stored.text.utf8.count)
-        #expect(hasher.decoy.text.prefix(6) == stored.text.prefix(6))
+        #expect(hasher.decoy(like: nil).text.utf8.count == stored.text.utf8.count)
+        #expect(hasher.decoy(like: nil).text.prefix(6) == stored.text.prefix(6))
         // The same outcome, false and no error, that a wrong password has on a stored hash.
         for password in ["", "password123", "pass\0word", String(repeating: "x", count: 73), String(repeating: "x", count: 600)] {
-            #expect(try !hasher.verify(password, against: hasher.decoy))
+            #expect(try !hasher.verify(password, against: hasher.decoy(like: nil)))
             #expect(try password == "password123" || !hasher.verify(password, against: stored))
         }
-        #expect(!hasher.isOutdated(hasher.decoy, for: "password123"))
+        #expect(!hasher.isOutdated(hasher.decoy(like: nil), for: "password123"))
         // Another one each time: no hash that is found somewhere can be told to be a decoy.
-        let other = try CryptHasher(settings: settings).decoy
-        #expect(other != hasher.decoy)
+        let other = try CryptHasher(settings: settings).decoy(like: nil)
+        #expect(other != hasher.decoy(like: nil))
+    }
+
+    /// What the hash of another program leaves of work for an unknown name.
+    @Test("A decoy can be had like any stored hash", arguments: CryptVector.all) func decoyLike(_ vector: CryptVector) throws {
+        let setting = PasswordHash(vector.hash).setting
+        let decoy = Self.hasher.decoy(like: setting)
+        #expect(decoy.setting == setting && vector.hash.hasPrefix(setting))
+        for password in ["", "password123", "pass\0word", String(repeating: "x", count: 600)] {
+            #expect(try !Self.hasher.verify(password, against: decoy))
+        }
+    }
+
+    @Test("A setting of no scheme has the usual decoy", arguments: ["", "$1$", "$argon2id$v=19$", "x"])
+    func decoyUnlike(_ setting: String) {
+        #expect(Self.hasher.decoy(like: setting) == Self.hasher.decoy(like: nil))
     }
 
     // MARK: Outdated hashes

@@ -7,7 +7,7 @@ public final class ScriptedStore: Store {
     public let inner: InMemoryStore
 
     public enum Call: Hashable, Sendable {
-        case revocations, account, takenField, create, open, update, endSessions, revoke, purge
+        case revocations, lookUp, takenField, create, open, update, endSessions, revoke, purge
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void
@@ -63,8 +63,8 @@ public final class ScriptedStore: Store {
         try await perform(.revocations) { () async throws(UsherError) in try await inner.revocations(since: since) }
     }
 
-    public func account(_ name: LoginName) async throws(UsherError) -> Account? {
-        try await perform(.account) { () async throws(UsherError) in try await inner.account(name) }
+    public func lookUp(_ name: LoginName) async throws(UsherError) -> Lookup {
+        try await perform(.lookUp) { () async throws(UsherError) in try await inner.lookUp(name) }
     }
 
     public func takenField(username: Username, email: Email) async throws(UsherError) -> String? {
@@ -104,7 +104,7 @@ public final class ScriptedStore: Store {
         }
     }
 
-    public func revoke(_ revocation: Revocation) async throws(UsherError) -> Bool {
+    public func revoke(_ revocation: Revocation) async throws(UsherError) -> RevokeOutcome {
         try await perform(.revoke) { () async throws(UsherError) in try await inner.revoke(revocation) }
     }
 

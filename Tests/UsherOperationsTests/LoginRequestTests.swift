@@ -74,7 +74,7 @@ struct LoginRequestTests {
                 == #"{"ok":false,"error":"invalid_credentials","message":"The name or the password is wrong.","status":401}"#)
         #expect(harness.hasher.counts.verifications == before.verifications + 1)
         #expect(harness.hasher.counts.hashes == before.hashes)
-        #expect(harness.store.made.dropFirst(calls) == [.account])
+        #expect(harness.store.made.dropFirst(calls) == [.lookUp])
     }
 
     @Test func aDisabledUserIsToldOnceThePasswordIsRight() async throws {
@@ -150,7 +150,7 @@ struct LoginRequestTests {
     @Test func failuresOfOursAreNoWrongPassword() async {
         let harness = Harness()
         #expect(await harness.register().isOK)
-        for call in [ScriptedStore.Call.account, .open] {
+        for call in [ScriptedStore.Call.lookUp, .open] {
             harness.store.fail([call], with: .storeUnavailable(cause: "gone"))
             #expect(await harness.login().error == "store_unavailable")
             harness.store.fail([call], with: .busy)

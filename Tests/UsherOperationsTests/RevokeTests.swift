@@ -203,4 +203,119 @@ struct RevokeTests {
         #expect(await harness.verify(first.accessToken).isOK)
         #expect(!harness.service.hasUnsettled)
     }
+
+    // MARK: Too many
+
+    /// As many access tokens of one session as there may be revoked ones.
+    private func replay(_ refreshToken: String, _ count: Int, _ harness: Harness) async -> [String] {
+        var tokens: [String] = []
+        for _ in 0..<count { tokens.append(await harness.refresh(refreshToken).accessToken) }
+        return tokens
+    }
+
+    @Test func oneTokenTooManyTakesItsSessionWithIt() async throws {
+        let first = await harness.register()
+        let other = await harness.login()
+        _ = await harness.refresh(first.refreshToken)
+        let tokens = await replay(first.refreshToken, Limits.revokedTokensPerSession, harness)
+        for token in tokens { #expect(await revoked(token) == true) }
+        #expect(harness.log.events(.revoke).allSatisfy { !$0.message.contains("ended") })
+        #expect(await harness.verify(first.accessToken).isOK)
+        let spared = try #require(await replay(first.refreshToken, 1, harness).first)
+        #expect(await revoked(first.accessToken) == true)
+        #expect(harness.log.events(.revoke).last?.message.contains("64 revoked tokens: it is ended instead") == true)
+        #expect(harness.log.events(.revoke).last?.user == "ada")
+        for token in tokens + [first.accessToken, spared] {
+            #expect(await harness.verify(token).error == "token_revoked")
+            #expect(await revoked(token) == false)
+        }
+        #expect(await harness.refresh(first.refreshToken).error == "token_revoked")
+        #expect(harness.session(of: first.accessToken)?.endedAt != nil)
+        #expect(harness.service.revocationCount == Limits.revokedTokensPerSession + 1)
+        #expect(await harness.verify(other.accessToken).isOK)
+        let next = Harness(restartOf: harness)
+        next.service.refuse(try await next.store.revocations(since: .min))
+        #expect(await next.verify(spared).error == "token_revoked")
+    }
+
+    /// The session cannot be ended just then: it is refused at once, and nobody is told that it is done.
+    @Test func oneTokenTooManyWhileTheStoreFails() async {
+        let first = await harness.register()
+        _ = await harness.refresh(first.refreshToken)
+        for token in await replay(first.refreshToken, Limits.revokedTokensPerSession, harness) {
+            #expect(await revoked(token) == true)
+        }
+        harness.store.fail([.update], with: .storeUnavailable(cause: "gone"))
+        #expect(await harness.revoke(first.accessToken).error == "store_unavailable")
+        #expect(await harness.verify(first.accessToken).error == "token_revoked")
+        harness.store.fail([.update], with: nil)
+        await harness.service.settle()
+        #expect(!harness.service.hasUnsettled)
+        #expect(harness.session(of: first.accessToken)?.endedAt != nil)
+    }
+
+    /// The store fails at a token that would have been one too many: when it works again, the session is ended.
+    @Test func oneTokenTooManyIsSettledAsItsSession() async {
+        let first = await harness.register()
+        _ = await harness.refresh(first.refreshToken)
+        for token in await replay(first.refreshToken, Limits.revokedTokensPerSession, harness) {
+            #expect(await revoked(token) == true)
+        }
+        harness.store.fail([.revoke], with: .storeUnavailable(cause: "gone"))
+        #expect(await harness.revoke(first.accessToken).error == "store_unavailable")
+        harness.store.fail([.revoke], with: nil)
+        await harness.service.settle()
+        #expect(!harness.service.hasUnsettled)
+        #expect(harness.session(of: first.accessToken)?.endedAt != nil)
+        #expect(await harness.refresh(first.refreshToken).error == "token_revoked")
+    }
+
+    @Test func oneTokenTooManyOfASessionMadeElsewhere() async {
+        func token(_ number: Int) -> String {
+            Secrets.access.token(foreignClaims(harness, ["sid": "elsewhere", "jti": "\(number)"]))
+        }
+        for number in 0..<Limits.revokedTokensPerSession { #expect(await revoked(token(number)) == true) }
+        #expect(await harness.verify(token(100)).isOK)
+        #expect(await revoked(token(99)) == true)
+        #expect(await harness.verify(token(100)).error == "token_revoked")
+        #expect(harness.service.revocationCount == Limits.revokedTokensPerSession + 1)
+    }
+
+    /// When all are in force that may be, sessions are revoked instead of tokens, and those that the store does not know not at all.
+    @Test func revocationsAreBounded() async throws {
+        var limits = Limits()
+        limits.revocations = 2
+        let harness = Harness(limits: limits)
+        func foreign(_ sid: String) -> String { Secrets.access.token(foreignClaims(harness, ["sid": sid, "jti": sid])) }
+        let ada = await harness.register("ada")
+        let bob = await harness.register("bob")
+        #expect(await harness.revoke(foreign("one")).bool("revoked") == true)
+        #expect(await harness.revoke(foreign("two"), "session").bool("revoked") == true)
+        for scope in ["token", "session", "user"] {
+            let refused = await harness.revoke(foreign("three"), scope)
+            #expect(refused.error == "busy")
+            #expect(refused.integer("retry_after_ms") == Limits.purgeInterval)
+        }
+        #expect(await harness.verify(foreign("three")).isOK)
+        #expect(await harness.revoke(ada.accessToken).bool("revoked") == true)
+        #expect(
+            harness.log.events(.revoke).last?.message.contains("2 revocations are in force: its session is ended instead") == true
+        )
+        #expect(await harness.refresh(ada.refreshToken).error == "token_revoked")
+        // A logout is never refused.
+        #expect(await harness.revoke(bob.accessToken, "user").bool("revoked") == true)
+        #expect(await harness.verify(bob.accessToken).error == "token_revoked")
+        #expect(await harness.verify(foreign("one")).error == "token_revoked")
+        #expect(harness.service.revocationCount == 4)
+        // With the store gone, a token is not taken into memory alone: nobody was told that it is revoked.
+        harness.store.fail([.revoke, .update], with: .storeUnavailable(cause: "gone"))
+        #expect(await harness.revoke(foreign("three")).error == "busy")
+        #expect(!harness.service.hasUnsettled)
+        // When they are over there is room again.
+        harness.store.fail([.revoke, .update], with: nil)
+        harness.clock.advance(seconds: 100 * 86_400)
+        try await harness.service.purge()
+        #expect(harness.service.revocationCount == 0)
+        #expect(await harness.revoke(foreign("four")).bool("revoked") == true)
+    }
 }

@@ -9,14 +9,6 @@ import UsherTesting
 @Suite struct OpeningTests {
     let clock = ManualClock()
 
-    /// Runs SQL on a file as another program would.
-    private func execute(_ sql: String, on path: String) {
-        var database: OpaquePointer?
-        unsafe sqlite3_open(path, &database)
-        #expect(unsafe sqlite3_exec(database, sql, nil, nil, nil) == SQLITE_OK)
-        unsafe sqlite3_close(database)
-    }
-
     private func openingFails(_ path: String) throws -> StoreOpenError {
         let error = #expect(throws: StoreOpenError.self) { try SQLiteStore(at: path, clock: clock) }
         let thrown = try #require(error)
@@ -66,11 +58,69 @@ import UsherTesting
     @Test func aNewerSchemaIsRefusedAndLeftAlone() throws {
         let folder = try TemporaryFolder()
         try SQLiteStore(at: folder.database, clock: clock).close()
-        execute("PRAGMA user_version = 2", on: folder.database)
+        execute("PRAGMA user_version = 3", on: folder.database)
         let error = try openingFails(folder.database)
-        #expect(error.problem == "its schema has version 2, this usherd knows version 1")
-        execute("PRAGMA user_version = 1", on: folder.database)
+        #expect(error.problem == "its schema has version 3, this usherd knows version 2")
+        execute("PRAGMA user_version = 2", on: folder.database)
         try SQLiteStore(at: folder.database, clock: clock).close()
+    }
+
+    /// What a database of version 1 was before its schema was changed.
+    private static let asVersion1 = """
+        DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session;
+        PRAGMA user_version = 1
+        """
+
+    @Test func aDatabaseOfVersion1IsMigrated() async throws {
+        let folder = try TemporaryFolder()
+        let samples = Samples()
+        let before = try SQLiteStore(at: folder.database, clock: clock)
+        var sessions: [Session] = []
+        for (name, hash) in [("alice", "$2b$10$salt"), ("bob", "$2b$10$other"), ("eve", "$y$jBT$x$y")] {
+            let account = try samples.account(name, hash: hash)
+            sessions.append(samples.session(of: account.user.id))
+            try await before.create(account, session: sessions[sessions.count - 1])
+        }
+        let revocation = Revocation(kind: .token, id: "a", until: 5)
+        _ = try await before.revoke(revocation)
+        before.close()
+        execute(Self.asVersion1, on: folder.database)
+
+        for _ in 0..<2 {
+            let store = try SQLiteStore(at: folder.database, clock: clock)
+            #expect(try await store.revocations(since: 0) == [revocation])
+            let found = try await store.lookUp(.username(Username(parsing: "bob")))
+            #expect(found.account?.passwordHash.text == "$2b$10$other")
+            #expect(
+                Set(found.hashes.map { "\($0.setting) \($0.users)" }) == ["$2b$10$ 2", "$y$jBT$ 1"])
+            #expect(try await store.stored(sessions[0].id) != nil)
+            store.close()
+        }
+    }
+
+    @Test func aMigrationThatIsCutShortLeavesTheOldDatabase() throws {
+        let disk = PowerCut()
+        var migrated = 0
+        for operation in 1...60 {
+            disk.format(seed: UInt64(operation))
+            try SQLiteStore(at: "usher.db", clock: clock, vfs: disk.name).close()
+            try toVersion1(disk)
+            disk.cut(at: operation)
+            if let store = try? SQLiteStore(at: "usher.db", clock: clock, vfs: disk.name) { store.close() }
+            if !disk.isCut { migrated += 1 }
+            disk.cut()
+            disk.restore(torn: true)
+            try SQLiteStore(at: "usher.db", clock: clock, vfs: disk.name).close()
+        }
+        #expect((1..<60).contains(migrated))
+    }
+
+    private func toVersion1(_ disk: PowerCut) throws {
+        var database: OpaquePointer?
+        unsafe sqlite3_open_v2("usher.db", &database, SQLITE_OPEN_READWRITE, disk.name)
+        #expect(
+            unsafe sqlite3_exec(database, "PRAGMA locking_mode = EXCLUSIVE; " + Self.asVersion1, nil, nil, nil) == SQLITE_OK)
+        unsafe sqlite3_close(database)
     }
 
     @Test(arguments: ["CREATE TABLE t (x)", "PRAGMA application_id = 5; CREATE TABLE t (x)", "PRAGMA user_version = 1"])
@@ -102,6 +152,14 @@ import UsherTesting
         try SQLiteStore(at: folder.database, clock: clock).close()
         execute(sql, on: folder.database)
         #expect(try openingFails(folder.database).problem.contains("damaged"))
+    }
+
+    @Test(arguments: [.min, -1, 1 << 53 + 1, .max] as [Int64]) func anAbsurdServiceTimeIsRefused(value: Int64) throws {
+        let folder = try TemporaryFolder()
+        try SQLiteStore(at: folder.database, clock: clock).close()
+        execute("UPDATE meta SET value = \(value) WHERE name = 'service_ms'", on: folder.database)
+        let problem = try openingFails(folder.database).problem
+        #expect(problem.hasPrefix("unreadable row: value is \(value), not from 0 to 2^53") && problem.contains("service_ms"))
     }
 
     @Test func aDamagedPageIsRefused() throws {

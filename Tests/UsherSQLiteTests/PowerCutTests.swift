@@ -180,7 +180,7 @@ private struct Acknowledged: Sendable {
             #expect(error?.code == .storeUnavailable)
             #expect(error?.cause?.contains("disk I/O error (SQLite \(SQLITE_IOERR | 4 << 8))") == true)
         }
-        #expect(try await store.revoke(token("after")))
+        #expect(try await store.revoke(token("after")) == .added)
         let failures = log.events.map(\.kind)
         #expect(failures == [.failure, .storeRecovered])
         #expect(reloaded.withLock { $0.count } == 1)
@@ -209,8 +209,8 @@ private struct Acknowledged: Sendable {
         }
         #expect(log.events.map(\.kind) == [.failure])
         disk.failWrites(0)
-        #expect(try await store.revoke(token("after")))
-        #expect(try await !store.revoke(token("before")))
+        #expect(try await store.revoke(token("after")) == .added)
+        #expect(try await store.revoke(token("before")) == .known)
         #expect(log.events.map(\.kind) == [.failure, .storeRecovered])
         // The next streak is told again.
         disk.failWrites(code)
@@ -229,9 +229,9 @@ private struct Acknowledged: Sendable {
         let store = try open(checkpoint: 1, log: log)
         _ = try await store.revoke(token("before"))
         disk.failSync(sync)
-        #expect(try await store.revoke(token("during")))
+        #expect(try await store.revoke(token("during")) == .added)
         #expect(log.wait(for: .failure) != nil)
-        #expect(try await store.revoke(token("after")))
+        #expect(try await store.revoke(token("after")) == .added)
         #expect(log.wait(for: .storeRecovered) != nil)
         disk.cut()
         store.close()
@@ -254,7 +254,7 @@ private struct Acknowledged: Sendable {
         }
         #expect(reloaded.withLock { $0 } == 0)
         disk.restore()
-        #expect(try await store.revoke(token("after")))
+        #expect(try await store.revoke(token("after")) == .added)
         #expect(reloaded.withLock { $0 } == 1)
         #expect(log.events.map(\.kind) == [.failure, .storeRecovered])
         #expect(try await Set(store.revocations(since: 0)) == [token("before"), token("after")])

@@ -1,3 +1,4 @@
+import CSQLite
 import Glibc
 import Testing
 import UsherModel
@@ -38,6 +39,8 @@ struct Samples {
 }
 
 extension Store {
+    func account(_ name: LoginName) async throws -> Account? { try await lookUp(name).account }
+
     func stored(_ id: SessionID) async throws -> StoredSession? {
         try await update(id) { stored, _ throws(UsherError) in .keep(stored) }
     }
@@ -100,6 +103,14 @@ final class TemporaryFolder {
         unsafe Glibc.write(descriptor, bytes, bytes.count)
         close(descriptor)
     }
+}
+
+/// Runs SQL on a file as another program would.
+func execute(_ sql: String, on path: String) {
+    var database: OpaquePointer?
+    unsafe sqlite3_open(path, &database)
+    #expect(unsafe sqlite3_exec(database, sql, nil, nil, nil) == SQLITE_OK)
+    unsafe sqlite3_close(database)
 }
 
 /// A door that tests open.

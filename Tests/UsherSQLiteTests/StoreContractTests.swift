@@ -91,6 +91,31 @@ final class StoreUnderTest {
         #expect(try await store.account(.username(Username(parsing: "alice"))) == alice)
     }
 
+    @Test(arguments: StoreKind.allCases) func theSettingsOfPasswordHashesAreCounted(kind: StoreKind) async throws {
+        let tested = try StoreUnderTest(kind, clock)
+        func settings() async throws -> [String: Int64] {
+            let hashes = try await tested.store.lookUp(.username(Username(stored: ""))).hashes.filter { $0.users > 0 }
+            return Dictionary(uniqueKeysWithValues: hashes.map { ($0.setting, $0.users) })
+        }
+        #expect(try await settings().isEmpty)
+        let alice = try samples.account("alice", hash: "$2b$10$salt")
+        for account in [alice, try samples.account("bob", hash: "$2b$10$other"), try samples.account("eve", hash: "$y$jBT$x$y")] {
+            try await tested.store.create(account, session: samples.session(of: account.user.id))
+        }
+        #expect(try await settings() == ["$2b$10$": 2, "$y$jBT$": 1])
+        _ = try await tested.store.open(samples.login(alice))
+        let login = Login(
+            verified: alice.passwordHash, replacement: PasswordHash("$y$jBT$s$d"), session: samples.session(of: alice.user.id),
+            maxSessions: 5)
+        _ = try await tested.store.open(login)
+        // One that came too late changes nothing.
+        guard case .stale = try await tested.store.open(login) else { throw UsherError(.internal) }
+        try tested.restart()
+        #expect(try await settings() == ["$2b$10$": 1, "$y$jBT$": 2])
+        // Whoever is found is told the same.
+        #expect(try await tested.store.lookUp(.username(alice.user.username)).hashes.filter { $0.users > 0 }.count == 2)
+    }
+
     // MARK: Logins
 
     @Test(arguments: StoreKind.allCases) func aLoginIsRecorded(kind: StoreKind) async throws {
@@ -329,15 +354,35 @@ final class StoreUnderTest {
 
     @Test(arguments: StoreKind.allCases) func aRevocationIsTheFirstOrTheLonger(kind: StoreKind) async throws {
         let tested = try StoreUnderTest(kind, clock)
-        #expect(try await tested.store.revoke(Revocation(kind: .token, id: "a", until: 50)))
-        #expect(try await !tested.store.revoke(Revocation(kind: .token, id: "a", until: 40)))
+        #expect(try await tested.store.revoke(Revocation(kind: .token, id: "a", until: 50)) == .added)
+        #expect(try await tested.store.revoke(Revocation(kind: .token, id: "a", until: 40)) == .known)
         #expect(try await tested.store.revocations(since: 50) == [Revocation(kind: .token, id: "a", until: 50)])
-        #expect(try await !tested.store.revoke(Revocation(kind: .token, id: "a", until: 60)))
-        #expect(try await tested.store.revoke(Revocation(kind: .session, id: "a", until: 10)))
-        #expect(try await tested.store.revoke(Revocation(kind: .token, id: "A", until: 10)))
+        #expect(try await tested.store.revoke(Revocation(kind: .token, id: "a", until: 60)) == .known)
+        #expect(try await tested.store.revoke(Revocation(kind: .session, id: "a", until: 10)) == .added)
+        #expect(try await tested.store.revoke(Revocation(kind: .token, id: "A", until: 10)) == .added)
         try tested.restart()
         #expect(try await tested.store.revocations(since: 51) == [Revocation(kind: .token, id: "a", until: 60)])
         #expect(try await tested.store.revocations(since: 10).count == 3)
+    }
+
+    @Test(arguments: StoreKind.allCases) func theRevokedTokensOfASessionAreCounted(kind: StoreKind) async throws {
+        let tested = try StoreUnderTest(kind, clock)
+        let most = Limits.revokedTokensPerSession
+        func token(_ id: String, of session: String?, until: NumericDate = 50) -> Revocation {
+            Revocation(kind: .token, id: id, until: until, session: session)
+        }
+        for index in 0..<most { #expect(try await tested.store.revoke(token("\(index)", of: "s", until: 40)) == .added) }
+        try tested.restart()
+        #expect(try await tested.store.revoke(token("more", of: "s")) == .tooMany)
+        #expect(try await tested.store.revoke(token("0", of: "s")) == .known)
+        #expect(try await tested.store.revocations(since: 0).count == most)
+        // Others have counts of their own, or none.
+        #expect(try await tested.store.revoke(token("more", of: "S")) == .added)
+        #expect(try await tested.store.revoke(token("none", of: nil)) == .added)
+        #expect(try await tested.store.revoke(Revocation(kind: .session, id: "s", until: 50)) == .added)
+        // Those that are over count no more.
+        _ = try await tested.store.purge(before: 45, most: 1_000)
+        #expect(try await tested.store.revoke(token("again", of: "s")) == .added)
     }
 
     @Test(arguments: StoreKind.allCases) func thePurgeTakesWhatConcernsNoTokenAnyMore(kind: StoreKind) async throws {

@@ -24,7 +24,7 @@ import UsherThreads
         await #expect(throws: UsherError.busy) { try await store.revocations(since: 0) }
         gate.open()
         try await held.value
-        for task in queued { #expect(try await task.value) }
+        for task in queued { #expect(try await task.value == .added) }
         #expect(try await store.revocations(since: 0).count == 4)
         store.close()
     }
@@ -40,7 +40,7 @@ import UsherThreads
         let before = disk.syncs
         gate.open()
         try await held.value
-        for task in queued { #expect(try await task.value) }
+        for task in queued { #expect(try await task.value == .added) }
         #expect(disk.syncs == before + 2, "300 jobs are two batches of at most \(Limits.storeBatch)")
         #expect(try await store.revocations(since: 0).count == 301)
         store.close()
@@ -64,8 +64,8 @@ import UsherThreads
         await store.untilWaiting(3)
         gate.open()
         try await held.value
-        #expect(try await before.value)
-        #expect(try await after.value)
+        #expect(try await before.value == .added)
+        #expect(try await after.value == .added)
         let error = await #expect(throws: UsherError.self) { try await failing.value }
         #expect(error?.code == .internal && error?.cause?.contains("UNIQUE constraint failed: sessions.id") == true)
         #expect(try await store.account(.username(bob.user.username)) == nil)
@@ -90,7 +90,7 @@ import UsherThreads
         #expect(refusal == UsherError(.shuttingDown))
         gate.open()
         try await held.value
-        for task in queued { #expect(try await task.value) }
+        for task in queued { #expect(try await task.value == .added) }
         closer.join()
         store.close()
         await #expect(throws: UsherError(.shuttingDown)) { try await store.revocations(since: 0) }

@@ -8,7 +8,7 @@ final class GateHasher: PasswordHasher {
     private let inner = FastHasher()
     private let gate = Mailbox((isOpen: false, passes: 0, entered: 0, threads: Set<UInt>()))
 
-    var decoy: PasswordHash { inner.decoy }
+    func decoy(like setting: String?) -> PasswordHash { inner.decoy(like: setting) }
     /// How many have come to the gate.
     var entered: Int { gate.withLock { $0.entered } }
     /// Who hashed.

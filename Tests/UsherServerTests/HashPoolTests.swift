@@ -19,7 +19,7 @@ struct HashPoolTests {
         Task.immediate { [done] () -> UsherError? in
             do throws(UsherError) {
                 try await pool.run(for: caller) { hasher throws(UsherError) in
-                    _ = try hasher.verify(SecretBytes(copying: [1].span), against: hasher.decoy)
+                    _ = try hasher.verify(SecretBytes(copying: [1].span), against: hasher.decoy(like: nil))
                     done.withLock { $0.append(name) }
                 }
                 return nil

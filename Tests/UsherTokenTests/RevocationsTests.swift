@@ -1,5 +1,6 @@
 import Testing
 import UsherModel
+import UsherTesting
 
 @testable import UsherToken
 
@@ -63,5 +64,37 @@ import UsherModel
             revocations.purge(before: NumericDate(moment))
             #expect(revocations.count == 100 - moment)
         }
+    }
+
+    /// Whatever the ids are like, no part is so large that its purge would hold up the reactor.
+    @Test(arguments: [7, 4, 1]) func `parts are of one size`(version: Int) {
+        var revocations = Revocations()
+        let random = SeededRandom(seed: 3)
+        for number in 0..<20_000 {
+            let (high, low) =
+                switch version {
+                case 7:
+                    (UInt64(1_790_000_000_000 + number / 10) << 16 | 0x7000 | random.word() & 0xfff, random.word() >> 2 | 1 << 63)
+                case 4: (random.word() & ~0xf000 | 0x4000, random.word() >> 2 | 1 << 63)
+                // Version 1 has its time first, and then what is always the same.
+                default: (UInt64(number * 977) << 32 | 0x1234_11ee, 0x8123_0242_ac12_0002)
+                }
+            revocations.insert(Revocation(kind: .token, id: UUIDv7(high: high, low: low).description, until: 5))
+        }
+        #expect(revocations.count == 20_000)
+        for part in 0..<Revocations.parts {
+            let before = revocations.count
+            let hadSome = revocations.purge(part: part, before: 6)
+            #expect(hadSome && before - revocations.count < 60)
+            let hasSome = revocations.purge(part: part, before: 6)
+            #expect(!hasSome)
+        }
+        #expect(revocations.isEmpty)
+    }
+}
+
+extension Revocations {
+    fileprivate mutating func purge(before moment: NumericDate) {
+        for part in 0..<Self.parts { _ = purge(part: part, before: moment) }
     }
 }

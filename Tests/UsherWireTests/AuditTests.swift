@@ -66,7 +66,7 @@ struct AuditTests {
         let first = await harness.register()
         harness.log.clear()
         harness.store.fail(
-            [.account, .create, .takenField, .update, .revoke], with: .storeUnavailable(cause: "the disk is full"))
+            [.lookUp, .create, .takenField, .update, .revoke], with: .storeUnavailable(cause: "the disk is full"))
         _ = await harness.login()
         _ = await harness.register("bob")
         _ = await harness.refresh(first.refreshToken)
@@ -75,7 +75,7 @@ struct AuditTests {
         #expect(harness.log.events.allSatisfy { $0.priority == .error && $0.message.contains("the disk is full") })
         #expect(harness.log.events.map(\.op) == ["LOGIN", "REGISTER", "REFRESH", "REVOKE"])
         harness.log.clear()
-        harness.store.fail([.account], with: .busy)
+        harness.store.fail([.lookUp], with: .busy)
         _ = await harness.login()
         #expect(harness.log.events.map(\.kind) == [.login])
         #expect(harness.log.events.map(\.result) == ["busy"])
@@ -106,13 +106,13 @@ struct AuditTests {
         }
         _ = await harness.refresh(first.refreshToken)
         _ = await harness.refresh(fourth.refreshToken)
-        harness.store.fail([.account, .update, .revoke, .endSessions], with: UsherError(.internal, cause: "broken"))
+        harness.store.fail([.lookUp, .update, .revoke, .endSessions], with: UsherError(.internal, cause: "broken"))
         _ = await harness.login()
         for scope in ["token", "session", "user"] { _ = await harness.revoke(second.accessToken, scope) }
-        harness.store.fail([.account, .update, .revoke, .endSessions], with: nil)
+        harness.store.fail([.lookUp, .update, .revoke, .endSessions], with: nil)
         _ = await harness.revoke(second.refreshToken)
         _ = await harness.revoke(second.accessToken, "user")
-        let hash = try #require(try await harness.store.account(.username(Username(parsing: "ada")))).passwordHash.text
+        let hash = try #require(try await harness.store.lookUp(.username(Username(parsing: "ada"))).account).passwordHash.text
         secrets.append(hash)
         if let seed = harness.session(of: first.accessToken)?.seed {
             secrets.append(base64url(seed.bytes.withBytes { bytes in bytes.indices.map { bytes[$0] } }))

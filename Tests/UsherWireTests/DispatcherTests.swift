@@ -183,7 +183,7 @@ struct DispatcherTests {
             (UsherError(.refreshTokenReused), nil), (UsherError(.accountDisabled), nil), (UsherError(.unknownOp), nil),
         ] as [(UsherError, String?)])
     func aFailureCarriesItsDetail(_ error: UsherError, _ member: String?) async {
-        harness.store.fail([.account], with: error)
+        harness.store.fail([.lookUp], with: error)
         let reply = await harness.ask(#"{"id":1,"op":"LOGIN","login":"a","password":"b"}"#)
         #expect(reply.bool("ok") == false)
         #expect(reply.error == error.code.rawValue)
@@ -201,7 +201,7 @@ struct DispatcherTests {
 
     @Test(arguments: UsherError.Code.allCases)
     func everyCodeHasAMessageAndAStatus(_ code: UsherError.Code) async {
-        harness.store.fail([.account], with: UsherError(code))
+        harness.store.fail([.lookUp], with: UsherError(code))
         let reply = await harness.ask(#"{"op":"LOGIN","login":"a","password":"b"}"#)
         #expect(reply.error == code.rawValue)
         #expect(reply.string("message")?.isEmpty == false)
@@ -209,7 +209,7 @@ struct DispatcherTests {
     }
 
     @Test func anInternalErrorHasAReferenceAndKeepsItsCause() async throws {
-        harness.store.fail([.account], with: UsherError(.internal, cause: "secret cause: row 17 is broken"))
+        harness.store.fail([.lookUp], with: UsherError(.internal, cause: "secret cause: row 17 is broken"))
         let (one, two) = (
             await harness.ask(#"{"op":"LOGIN","login":"a","password":"b"}"#),
             await harness.ask(#"{"op":"LOGIN","login":"a","password":"b"}"#)
