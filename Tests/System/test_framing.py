@@ -364,6 +364,12 @@ def slow_login(person, **members):
     return {"op": "LOGIN", "username": person.username, "password": person.password, **members}
 
 
+def test_what_is_answered_at_once_does_not_overtake_what_was_answered_before(connection):
+    """A REVOKE of no token needs neither the store nor a hash, but goes the way of those that do."""
+    replies = connection.pipeline([PING, {"op": "REVOKE", "token": "none"}] * 30)
+    assert ["revoked" in reply for reply in replies] == [False, True] * 30
+
+
 def test_without_id_replies_keep_the_order(slow, slow_person):
     with slow.connect() as connection:
         replies = connection.pipeline([slow_login(slow_person), PING, slow_login(slow_person), b"nonsense", PING, {"op": "NOTHING"}])
