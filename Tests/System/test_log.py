@@ -175,10 +175,10 @@ def test_a_flood_of_failures_is_counted(make):
         connection.pipeline([{"op": "LOGIN", "username": person.username, "password": person.password}] * 50)
         # Others are not counted with them.
         connection.call("REVOKE", token=5)
-        # It comes though the flood is over.
-        told, _ = daemon.stderr.wait_for(lambda line: "more like it in 10 s" in line)
+        # It comes though the flood is over, 10 s after its first, or a little more on a busy machine.
+        told, _ = daemon.stderr.wait_for(lambda line: re.search(r"more like it in 1\d s", line))
     assert daemon.stop() == 0
-    assert re.search(r"\.\.\. and \d+ more like it in 10 s op=LOGIN result=invalid_credentials", told)
+    assert re.search(r"\.\.\. and \d+ more like it in 1\d s op=LOGIN result=invalid_credentials", told)
     assert f"peer={os.geteuid()} " in told
     lines = daemon.stderr.since(0)
     check_counted(lines, 500)
