@@ -9,6 +9,8 @@ public protocol Store: Sendable {
 
     func lookUp(_ name: LoginName) async throws(UsherError) -> Lookup
 
+    func account(_ id: UserID) async throws(UsherError) -> Account?
+
     /// The first of `username` and `email` that another account has, as the member's name; nil if both are free.
     func takenField(username: Username, email: Email) async throws(UsherError) -> String?
 

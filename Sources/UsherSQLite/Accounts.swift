@@ -20,6 +20,15 @@ extension Transaction {
         }
     }
 
+    func account(_ id: UserID) throws(StoreFault) -> Account? {
+        try database.first(
+            """
+            SELECT id, username, email, password_hash, role, permissions, claims, email_verified, disabled, created_at,
+                last_login_at FROM users WHERE id = ?
+            """, [.id(id.uuid)]
+        ) { row throws(StoreFault) in try row.account() }
+    }
+
     func takenField(username: Username, email: Email) throws(StoreFault) -> String? {
         let hasUsername = try database.first("SELECT 1 FROM users WHERE username_folded = ?", [.text(username.folded)]) {
             (_) throws(StoreFault) in true
@@ -63,13 +72,7 @@ extension Transaction {
 
     func open(_ login: Login) throws(StoreFault) -> LoginOutcome {
         let id = login.session.user
-        let account = try database.first(
-            """
-            SELECT id, username, email, password_hash, role, permissions, claims, email_verified, disabled, created_at,
-                last_login_at FROM users WHERE id = ?
-            """, [.id(id.uuid)]
-        ) { row throws(StoreFault) in try row.account() }
-        guard let account, account.passwordHash == login.verified else { return .stale }
+        guard let account = try account(id), account.passwordHash == login.verified else { return .stale }
         guard !account.isDisabled else { return .disabled }
         var user = account.user
         user.lastLoginAt = login.session.createdAt

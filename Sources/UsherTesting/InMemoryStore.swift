@@ -107,6 +107,10 @@ public final class InMemoryStore: Store {
         }
     }
 
+    public func account(_ id: UserID) async throws(UsherError) -> Account? {
+        try perform { state throws(UsherError) in state.accounts[id] }
+    }
+
     public func takenField(username: Username, email: Email) async throws(UsherError) -> String? {
         try perform { state throws(UsherError) in state.takenField(username: username, email: email) }
     }

@@ -405,7 +405,7 @@ def test_a_database_of_the_first_schema_is_migrated(make):
             Person(connection)
         daemon.stop()
     with contextlib.closing(sqlite3.connect(daemon.database())) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
         assert database.execute("SELECT * FROM hash_settings").fetchall() == [("$2b$04$", 4)]
 
 

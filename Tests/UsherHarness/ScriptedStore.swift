@@ -7,7 +7,7 @@ public final class ScriptedStore: Store {
     public let inner: InMemoryStore
 
     public enum Call: Hashable, Sendable {
-        case revocations, lookUp, takenField, create, open, update, endSessions, revoke, purge
+        case revocations, lookUp, account, takenField, create, open, update, endSessions, revoke, purge
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void
@@ -65,6 +65,10 @@ public final class ScriptedStore: Store {
 
     public func lookUp(_ name: LoginName) async throws(UsherError) -> Lookup {
         try await perform(.lookUp) { () async throws(UsherError) in try await inner.lookUp(name) }
+    }
+
+    public func account(_ id: UserID) async throws(UsherError) -> Account? {
+        try await perform(.account) { () async throws(UsherError) in try await inner.account(id) }
     }
 
     public func takenField(username: Username, email: Email) async throws(UsherError) -> String? {

@@ -58,14 +58,14 @@ import UsherTesting
     @Test func aNewerSchemaIsRefusedAndLeftAlone() throws {
         let folder = try TemporaryFolder()
         try SQLiteStore(at: folder.database, clock: clock).close()
-        execute("PRAGMA user_version = 3", on: folder.database)
+        execute("PRAGMA user_version = 4", on: folder.database)
         let error = try openingFails(folder.database)
-        #expect(error.problem == "its schema has version 3, this usherd knows version 2")
-        execute("PRAGMA user_version = 2", on: folder.database)
+        #expect(error.problem == "its schema has version 4, this usherd knows version 3")
+        execute("PRAGMA user_version = 3", on: folder.database)
         try SQLiteStore(at: folder.database, clock: clock).close()
     }
 
-    /// What a database of version 1 was before its schema was changed.
+    /// What a database of version 1 was before its schema was changed: what later versions added is taken away.
     private static let asVersion1 = """
         DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session;
         PRAGMA user_version = 1

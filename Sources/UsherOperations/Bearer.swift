@@ -1,0 +1,55 @@
+import UsherJSON
+import UsherModel
+import UsherToken
+
+/// Whose access token came with a request that concerns the account itself. The token was good when the request was read.
+struct Bearer: Sendable {
+    let user: UserID
+    let session: SessionID
+}
+
+extension JSONReader {
+    /// The bearer of `token` or `authorization`; `audience` as with VERIFY.
+    /// - Throws: what VERIFY throws; `token_invalid` for a token that names no user or session of this daemon's.
+    func bearer(in line: Span<UInt8>, _ service: AuthService) throws(UsherError) -> Bearer {
+        let audience = try tokenAudience(in: line)
+        return try withToken(in: line) { text throws(UsherError) in
+            let token = try service.verify(text, audience: audience)
+            let (user, session) = (UUIDv7(parsing: token.userID()), UUIDv7(parsing: token.sessionID()))
+            service.recycle(token)
+            guard let user, let session else {
+                throw UsherError(.tokenInvalid, "The token is of no account of this daemon.")
+            }
+            return Bearer(user: UserID(user), session: SessionID(session))
+        }
+    }
+}
+
+extension AuthService {
+    /// The account of a bearer, as it is now.
+    /// - Throws: `token_revoked` if it is gone, `account_disabled`.
+    func account(of bearer: Bearer, as attempt: Attempt) async throws(UsherError) -> Account {
+        guard let account = try await store.account(bearer.user) else { throw UsherError(.tokenRevoked) }
+        attempt.user = account.user
+        guard !account.isDisabled else { throw UsherError(.accountDisabled) }
+        return account
+    }
+
+    /// Asks a bearer for the password, as LOGIN would.
+    /// - Parameter work: done on the same thread once the password is right: to hash a new one takes no second place in the queue.
+    /// - Returns: the account, whose `passwordHash` is the one that the password was checked against, and what `work` returned. Whoever
+    ///   writes to the account makes sure that it still has that hash.
+    /// - Throws: as `account(of:as:)`; `invalid_credentials`; `busy`; what `work` throws.
+    func reauthenticate<Result: Sendable>(
+        _ bearer: Bearer, password: SharedSecret, as attempt: Attempt,
+        then work: @escaping @Sendable (any PasswordHasher, Account) throws(UsherError) -> Result
+    ) async throws(UsherError) -> (Account, Result) {
+        let account = try await account(of: bearer, as: attempt)
+        let result = try await workers.run(for: attempt.caller) { hasher throws(UsherError) -> Result? in
+            guard try hasher.verify(password.bytes, against: account.passwordHash) else { return nil }
+            return try work(hasher, account)
+        }
+        guard let result else { throw UsherError(.invalidCredentials, "The password is wrong.") }
+        return (account, result)
+    }
+}
