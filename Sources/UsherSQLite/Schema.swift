@@ -5,7 +5,7 @@ enum Schema {
     /// "Ushr": the file's `application_id`, which tells our databases from others.
     static let applicationID: Int64 = 0x5573_6872
     /// The file's `user_version`.
-    static let version: Int64 = 2
+    static let version: Int64 = 3
 
     /// Ids are the 16 bytes of a UUID. Times are NumericDates, unless a name ends in `_ms` or `_service`: those are milliseconds of service.
     static let statements: [StaticString] = [
@@ -70,6 +70,8 @@ enum Schema {
         revocationsSession,
         hashSettings,
     ]
+    /// What came with version 3.
+    private static let addedIn3 = throttles + knownAddresses
 
     /// By it the revoked tokens of a session are counted.
     private static let revocationsSession: StaticString =
@@ -101,7 +103,7 @@ enum Schema {
         switch (application, version, objects) {
         case (0, 0, 0): return .empty
         case (applicationID, Self.version, _): return .ours
-        case (applicationID, 1, _): return .older
+        case (applicationID, 1..<Self.version, _): return .older
         case (applicationID, _, _): return .version(version)
         default: return .foreign
         }
@@ -110,16 +112,25 @@ enum Schema {
     /// Creates everything in one transaction.
     static func create(in database: Database) throws(StoreFault) {
         try database.run("BEGIN IMMEDIATE")
-        for statement in statements { try database.run(statement) }
+        for statement in statements + addedIn3 { try database.run(statement) }
         // `applicationID` and `version`: a pragma takes no bound values.
         try database.run("PRAGMA application_id = 0x55736872")
-        try database.run("PRAGMA user_version = 2")
+        try database.run("PRAGMA user_version = 3")
         try database.run("COMMIT")
     }
 
-    /// Makes a database of version 1 one of the present version, in one transaction. Looks at every user, once.
+    /// Makes a database of an earlier version one of the present version, in one transaction.
     static func migrate(_ database: Database) throws(StoreFault) {
         try database.run("BEGIN IMMEDIATE")
+        let version = try database.first("PRAGMA user_version") { row throws(StoreFault) in row.anyInteger() } ?? 0
+        if version < 2 { try migrateTo2(database) }
+        if version < 3 { for statement in addedIn3 { try database.run(statement) } }
+        try database.run("PRAGMA user_version = 3")
+        try database.run("COMMIT")
+    }
+
+    /// Looks at every user, once.
+    private static func migrateTo2(_ database: Database) throws(StoreFault) {
         try database.run("ALTER TABLE revocations ADD COLUMN session TEXT")
         try database.run(revocationsSession)
         try database.run(hashSettings)
@@ -131,8 +142,6 @@ enum Schema {
             try database.run(
                 "INSERT INTO hash_settings (setting, users) VALUES (?, ?)", [.text(setting), .integer(count)])
         }
-        try database.run("PRAGMA user_version = 2")
-        try database.run("COMMIT")
     }
 
     /// Reads the first page of each table and prepares what names every column: what is missing or damaged there is found now.
@@ -158,6 +167,8 @@ enum Schema {
         try database.run("SELECT 1 FROM revocations INDEXED BY revocations_until WHERE until = 0 LIMIT 0")
         try database.run("SELECT 1 FROM revocations INDEXED BY revocations_session WHERE session = '' LIMIT 0")
         _ = try database.hashSettings()
+        try database.run("SELECT kind, subject, address, count, since_service FROM throttles LIMIT 1")
+        try database.run("SELECT user, address, used_service FROM known_addresses LIMIT 1")
     }
 }
 
