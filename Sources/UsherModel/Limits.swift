@@ -40,6 +40,16 @@ public struct Limits: Sendable, Equatable {
     /// The most names in AUTHORIZE's `roles` or `permissions`.
     public static let authorizeNames = 256
 
+    // MARK: Throttling
+    /// How many attempts there may be. `[throttle]`.
+    public var throttle = ThrottleSettings()
+    /// Addresses that are kept of each account: those that it was logged in to from last.
+    public static let knownAddresses = 8
+    /// How long what was counted waits to be written, in milliseconds.
+    public static let throttleDelay: Int64 = 500
+    /// What is written of it in one transaction.
+    public static let throttleBatch = 500
+
     // MARK: Queues
     /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.
     public var hashWorkers = 0

@@ -3,7 +3,7 @@
 ///
 /// Calls may be made from any isolation; they are carried out one after the other, and share commits. A call that finds the queue
 /// full throws `busy` at once; one that takes too long is given up, if somebody asks for that (`giveUpOverdue`).
-public protocol Store: Sendable {
+public protocol Store: ThrottleStore {
     /// All revocations that may still concern a token: those whose `until` is at least `since`, ended sessions included.
     func revocations(since: NumericDate) async throws(UsherError) -> [Revocation]
 
@@ -63,10 +63,13 @@ public struct Lookup: Sendable {
     public let account: Account?
     /// How the passwords of all users are hashed.
     public let hashes: [HashSetting]
+    /// Where the account was logged in to from last, `Limits.knownAddresses` of them at most.
+    public let knownAddresses: [AddressBlock]
 
-    public init(account: Account?, hashes: [HashSetting]) {
+    public init(account: Account?, hashes: [HashSetting], knownAddresses: [AddressBlock]) {
         self.account = account
         self.hashes = hashes
+        self.knownAddresses = knownAddresses
     }
 }
 

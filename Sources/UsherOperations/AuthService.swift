@@ -16,6 +16,7 @@ public final class AuthService {
     let hash: any KeyedHash
     let issuer: TokenIssuer
     private(set) var revocations = Revocations()
+    var throttle: Throttle
 
     /// Revocations that could not be written and hold in memory alone, until `settle` gets them into the store.
     private(set) var unsettled: Set<Revocation> = []
@@ -45,6 +46,7 @@ public final class AuthService {
         self.hash = hash
         self.log = log
         self.version = version
+        throttle = Throttle(limits.throttle)
         workspace = issuer.workspace()
         purgedAt = clock.monotonicMilliseconds()
         purgedBefore = clock.now() - tokens.clockTolerance
@@ -162,9 +164,10 @@ public final class AuthService {
         unsettled.remove(instead)
     }
 
-    /// Forgets revocations of tokens that have expired, here and in the store.
+    /// Forgets revocations of tokens that have expired, here and in the store, and attempts that count no more.
     /// - Throws: what the store throws; memory is purged all the same, unless it holds what the store does not have yet.
     public func purge() async throws(UsherError) {
+        await purgeThrottle()
         let elapsed = clock.monotonicMilliseconds() - purgedAt
         purgedAt += elapsed
         // A wall clock that leaps ahead, and may leap back, takes nothing away with it.

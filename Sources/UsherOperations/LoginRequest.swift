@@ -11,7 +11,7 @@ struct LoginRequest: DeferredRequest {
             .init("login", "string: username, or email if it has an '@'; or give exactly one of \"username\" and \"email\""),
             .init("password", "string"),
             .init("audience", "string, optional: one of the configured audiences"),
-            .init("client", "object, optional: {\"ip\",\"user_agent\"} of the end user"),
+            .init("client", "object, optional: {\"ip\",\"user_agent\"} of the end user; attempts are counted by the ip"),
         ],
         example: #"{"op":"LOGIN","login":"ada","password":"correct horse","client":{"ip":"192.0.2.7","user_agent":"Firefox"}}"#,
         event: .login,
@@ -21,6 +21,8 @@ struct LoginRequest: DeferredRequest {
 
     /// Nil for a name that no account can have.
     private let name: LoginName?
+    /// The name as it is unique by; one that no account can have, as it came.
+    private let asked: String
     private let password: SharedSecret
     private let audience: String
     private let client: Client
@@ -29,34 +31,57 @@ struct LoginRequest: DeferredRequest {
     private static let tries = 3
 
     init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
-        name = try Self.name(in: request, line)
+        (name, asked) = try Self.name(in: request, line)
         password = try request.requiredSecret("password", in: line)
         audience = try request.sessionAudience(in: line, of: service.tokens)
         client = try request.client(in: line)
     }
 
-    private static func name(in request: JSONReader, _ line: Span<UInt8>) throws(UsherError) -> LoginName? {
+    private static func name(
+        in request: JSONReader, _ line: Span<UInt8>
+    ) throws(UsherError) -> (name: LoginName?, asked: String) {
         let email = try request.string("email", in: line)
         let username = try request.string("username", in: line)
         let login = try request.string("login", in: line)
+        let asked: String
+        let isEmail: Bool
         switch (email, username, login) {
         case (nil, nil, nil): throw .missingField("login")
-        case (let email?, nil, nil): return (try? Email(parsing: email)).map(LoginName.email)
-        case (nil, let username?, nil): return (try? Username(parsing: username)).map(LoginName.username)
-        case (nil, nil, let login?):
-            return login.utf8.contains(UInt8(ascii: "@"))
-                ? (try? Email(parsing: login)).map(LoginName.email)
-                : (try? Username(parsing: login)).map(LoginName.username)
+        case (let email?, nil, nil): (asked, isEmail) = (email, true)
+        case (nil, let username?, nil): (asked, isEmail) = (username, false)
+        case (nil, nil, let login?): (asked, isEmail) = (login, login.utf8.contains(UInt8(ascii: "@")))
         default: throw .invalidField("login", "Give exactly one of \"login\", \"username\" and \"email\".")
         }
+        let name =
+            isEmail
+            ? (try? Email(parsing: asked)).map(LoginName.email) : (try? Username(parsing: asked)).map(LoginName.username)
+        return (name, name?.folded ?? asked)
     }
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
         attempt.client = client
+        let found = try await lookUp(service)
+        attempt.user = found.account?.user
+        let admission = try service.admit(asked, found, attempt)
+        do throws(UsherError) {
+            let grant = try await logIn(found, service, attempt)
+            service.conclude(admission, .right, attempt)
+            return grant
+        } catch {
+            service.conclude(admission, error.code == .invalidCredentials ? .wrong : .unknown, attempt)
+            throw error
+        }
+    }
+
+    private func lookUp(_ service: AuthService) async throws(UsherError) -> Lookup {
+        // A name that nobody can have is looked up all the same, as one that nobody has.
+        try await service.store.lookUp(name ?? .username(Username(stored: "")))
+    }
+
+    private func logIn(_ found: Lookup, _ service: AuthService, _ attempt: Attempt) async throws(UsherError) -> SessionGrant {
+        var found = found
         let draw = service.draw(of: name)
         for _ in 0..<Self.tries {
-            // A name that nobody can have is looked up all the same, as one that nobody has.
-            let found = try await service.store.lookUp(name ?? .username(Username(stored: "")))
             let account = found.account
             attempt.user = account?.user
             let password = password
@@ -75,7 +100,7 @@ struct LoginRequest: DeferredRequest {
                 attempt.user = user
                 return try service.grant(session, to: user, at: session.rotatedAt)
             case .disabled: throw UsherError(.accountDisabled)
-            case .stale: continue
+            case .stale: found = try await lookUp(service)
             }
         }
         throw .busy

@@ -62,6 +62,8 @@ public final class Attempt {
     public var client = Client()
     /// The account that the request turned out to be about.
     public var user: User?
+    /// What its reply tells of the attempts that are left; nil if it tells nothing.
+    public var allowance: Allowance?
     /// What kind of event it turned out to be, where that is another one than its operation's.
     public var finding: Event.Kind?
     /// What the journal says beyond the result.

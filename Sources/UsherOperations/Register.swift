@@ -11,7 +11,7 @@ struct Register: DeferredRequest {
             .init("email", "string"),
             .init("password", "string"),
             .init("audience", "string, optional: one of the configured audiences"),
-            .init("client", "object, optional: {\"ip\",\"user_agent\"} of the end user"),
+            .init("client", "object, optional: {\"ip\",\"user_agent\"} of the end user; attempts are counted by the ip"),
         ],
         example: #"{"op":"REGISTER","username":"ada","email":"ada@example.org","password":"correct horse"}"#,
         event: .register,
@@ -38,6 +38,13 @@ struct Register: DeferredRequest {
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
         attempt.client = client
+        // Whether a name is taken is worth knowing to those who guess: to have asked counts.
+        return try await service.perAddress(.register, attempt, counting: [.accountExists]) { () async throws(UsherError) in
+            try await create(on: service, as: attempt)
+        }
+    }
+
+    private func create(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> SessionGrant {
         // Asked first, so that a name that is taken costs no hash; the store has the last word.
         if let taken = try await service.store.takenField(username: username, email: email) {
             throw UsherError(.accountExists, "Another account has this \(taken).", detail: .field(taken))

@@ -61,7 +61,10 @@ public final class SQLiteStore: Store {
 
     public func lookUp(_ name: LoginName) async throws(UsherError) -> Lookup {
         try await perform { transaction throws(StoreFault) in
-            Lookup(account: try transaction.account(name), hashes: try transaction.database.hashSettings())
+            let account = try transaction.account(name)
+            return Lookup(
+                account: account, hashes: try transaction.database.hashSettings(),
+                knownAddresses: try transaction.knownAddresses(of: account?.user.id))
         }
     }
 
@@ -102,7 +105,7 @@ public final class SQLiteStore: Store {
 
     /// Has the store's thread do `work` in a transaction, and waits for its commit. The answer crosses in a lock; the continuation
     /// carries nothing.
-    private func perform<Answer: Sendable>(
+    func perform<Answer: Sendable>(
         _ work: @escaping @Sendable (Transaction) throws(StoreFault) -> Answer
     ) async throws(UsherError) -> Answer {
         let outcome = Lock(Outcome<Answer>())

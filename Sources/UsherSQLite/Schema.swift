@@ -74,7 +74,7 @@ enum Schema {
     ]
 
     /// What version 3 adds, each beside what uses it.
-    private static let version3: [StaticString] = []
+    private static let version3 = throttles + knownAddresses
 
     /// By it the revoked tokens of a session are counted.
     private static let revocationsSession: StaticString =
@@ -170,6 +170,8 @@ enum Schema {
         try database.run("SELECT 1 FROM revocations INDEXED BY revocations_until WHERE until = 0 LIMIT 0")
         try database.run("SELECT 1 FROM revocations INDEXED BY revocations_session WHERE session = '' LIMIT 0")
         _ = try database.hashSettings()
+        try database.run("SELECT kind, subject, address, count, since_service FROM throttles LIMIT 1")
+        try database.run("SELECT user, address, used_service FROM known_addresses LIMIT 1")
     }
 }
 

@@ -75,6 +75,7 @@ extension Transaction {
                 .integer(session.createdAt), .optional(session.client.address?.description),
                 .optional(session.client.userAgent), .integer(max(session.expiresAt, session.accessUntil)),
             ])
+        try keepAddress(of: session)
     }
 
     func endSessions(of user: UserID, at now: NumericDate) throws(StoreFault) -> [Revocation] {

@@ -24,6 +24,7 @@ public actor Reactor {
     private var drainDeadline: Int64?
     private var nextUpkeep: Int64
     private var isUpkeepRunning = false
+    private var throttleWriter = ThrottleWriter()
     /// When a call of the store will be overdue, in monotonic milliseconds; nil while none is under way.
     private var storeDue: Int64?
     private var hasFinished = false
@@ -121,14 +122,15 @@ public actor Reactor {
         }
     }
 
-    /// Puts into memory what the store holds revoked, and only then accepts.
+    /// Puts into memory what the store holds revoked and has counted, and only then accepts.
     private func start() async {
         do throws(UsherError) {
             // All that were not purged: a clock that is ahead for now must not leave any out.
             let revocations = try await service.store.revocations(since: .min)
             service.refuse(revocations)
+            try await service.restoreThrottle()
         } catch {
-            startFailure = StartFailure("The revocations cannot be read: \(error.cause ?? error.message)")
+            startFailure = StartFailure("The store cannot be read: \(error.cause ?? error.message)")
             acceptor.close { engine.adopt($0) }
             finish()
             return
@@ -168,7 +170,7 @@ public actor Reactor {
     /// Milliseconds until something is due, for epoll.
     private func timeout() -> Int32 {
         let due = [
-            nextUpkeep, acceptor.wakeUp() ?? .max, drainDeadline ?? .max, storeDue ?? .max,
+            nextUpkeep, acceptor.wakeUp() ?? .max, drainDeadline ?? .max, storeDue ?? .max, throttleWriter.due ?? .max,
             heartbeat.wakeUp(connections: engine.connectionCount, service: service),
         ].reduce(Int64.max, min)
         return Int32(clamping: max(due - service.clock.monotonicMilliseconds(), 0))
@@ -176,7 +178,11 @@ public actor Reactor {
 
     private func keepUp() {
         let now = service.clock.monotonicMilliseconds()
-        if let drainDeadline, now >= drainDeadline || engine.connectionCount == 0 && running == 0 {
+        let isLast = drainDeadline != nil && engine.connectionCount == 0 && running == 0
+        if throttleWriter.begin(hasChanges: service.hasThrottleChanges, isLast: isLast, at: now) {
+            Task.immediate(executorPreference: executor) { await self.writeThrottle() }
+        }
+        if let drainDeadline, now >= drainDeadline || isLast && throttleWriter.isDone {
             finish()
             return
         }
@@ -186,7 +192,7 @@ public actor Reactor {
             Task.immediate(executorPreference: executor) { await self.upkeep() }
         }
         // Nobody else waits for the store.
-        storeDue = running > 0 || isUpkeepRunning ? service.store.giveUpOverdue() : nil
+        storeDue = running > 0 || isUpkeepRunning || throttleWriter.isWriting ? service.store.giveUpOverdue() : nil
         heartbeat.beat(
             at: now, connections: engine.connectionCount, isDraining: drainDeadline != nil, service: service)
     }
@@ -204,6 +210,11 @@ public actor Reactor {
         nextUpkeep =
             service.clock.monotonicMilliseconds() + (service.hasUnsettled ? Limits.endRetry : Limits.purgeInterval)
         isUpkeepRunning = false
+    }
+
+    private func writeThrottle() async {
+        let isWritten = await service.writeThrottle()
+        throttleWriter.end(isWritten: isWritten, at: service.clock.monotonicMilliseconds())
     }
 
     // MARK: Stopping

@@ -3,7 +3,7 @@ import UsherThreads
 
 /// The store's contract without a disk: what it holds is gone with it.
 public final class InMemoryStore: Store {
-    fileprivate struct State: Sendable {
+    struct State: Sendable {
         var accounts: [UserID: Account] = [:]
         var usernames: [String: UserID] = [:]
         var emails: [String: UserID] = [:]
@@ -11,6 +11,9 @@ public final class InMemoryStore: Store {
         var revocations: [Key: NumericDate] = [:]
         /// Of those that count for a session.
         var sessionsOfTokens: [Key: String] = [:]
+        var knownAddresses: [UserID: [AddressBlock]] = [:]
+        /// Each with the service time since when it has been counted.
+        var throttles: [ThrottleKey: (count: Int, since: Int64)] = [:]
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
@@ -19,7 +22,7 @@ public final class InMemoryStore: Store {
         var calls = 0
     }
 
-    fileprivate struct Entry: Sendable {
+    struct Entry: Sendable {
         var session: Session
         let serial: Int64
 
@@ -29,7 +32,7 @@ public final class InMemoryStore: Store {
         }
     }
 
-    fileprivate struct Key: Hashable {
+    struct Key: Hashable {
         let kind: Revocation.Kind
         let id: String
     }
@@ -71,11 +74,11 @@ public final class InMemoryStore: Store {
     /// The session as it is stored.
     public func session(_ id: SessionID) -> Session? { state.withLock { $0.sessions[id]?.session } }
 
-    private var serviceTime: ServiceTime {
+    var serviceTime: ServiceTime {
         ServiceTime(atStart: serviceAtStart, now: serviceAtStart + clock.monotonicMilliseconds() - monotonicAtStart)
     }
 
-    private func perform<Answer>(_ body: (inout State) throws(UsherError) -> Answer) throws(UsherError) -> Answer {
+    func perform<Answer>(_ body: (inout State) throws(UsherError) -> Answer) throws(UsherError) -> Answer {
         try state.withLock { state throws(UsherError) in
             state.calls += 1
             if let failure = state.failure { throw failure }
@@ -103,7 +106,8 @@ public final class InMemoryStore: Store {
             let settings = Dictionary(grouping: state.accounts.values, by: \.passwordHash.setting)
             return Lookup(
                 account: id.flatMap { state.accounts[$0] },
-                hashes: settings.map { HashSetting(setting: $0.key, users: Int64($0.value.count)) })
+                hashes: settings.map { HashSetting(setting: $0.key, users: Int64($0.value.count)) },
+                knownAddresses: id.flatMap { state.knownAddresses[$0] } ?? [])
         }
     }
 
@@ -217,6 +221,7 @@ extension InMemoryStore.State {
         session.rotatedService = time.now
         serial += 1
         sessions[session.id] = InMemoryStore.Entry(session: session, serial: serial)
+        keepAddress(of: session)
     }
 
     fileprivate mutating func revoke(_ revocation: Revocation) -> RevokeOutcome {

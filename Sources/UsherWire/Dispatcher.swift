@@ -109,12 +109,13 @@ public struct PendingRequest: Sendable {
             let output = try await request.perform(on: service, as: attempt)
             writer.beginSuccess(id)
             output.write(to: &writer)
+            writer.write(attempt.allowance)
             writer.endReply()
             service.note(nil, operation, id, attempt)
         } catch {
             let error = service.referenced(error)
             service.note(error, operation, id, attempt)
-            writer.writeFailure(error, id)
+            writer.writeFailure(error, id, attempt.allowance)
         }
         return writer.bytes
     }

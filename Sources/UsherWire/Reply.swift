@@ -1,5 +1,6 @@
 public import UsherJSON
 public import UsherModel
+import UsherOperations
 
 // The envelope of replies: one line, `{"ok":true,…}` or `{"ok":false,"error":…,"message":…,"status":…,…}`, the id first if there is one.
 extension JSONWriter {
@@ -19,7 +20,7 @@ extension JSONWriter {
     public mutating func writeFailure(_ error: UsherError) { writeFailure(error, nil) }
 
     /// A whole reply that does not.
-    mutating func writeFailure(_ error: UsherError, _ id: RequestID?) {
+    mutating func writeFailure(_ error: UsherError, _ id: RequestID?, _ allowance: Allowance? = nil) {
         openObject()
         member(id)
         member("ok", false)
@@ -27,7 +28,16 @@ extension JSONWriter {
         member("message", error.message)
         member("status", Int64(error.code.status))
         write(error.detail)
+        write(allowance)
         endReply()
+    }
+
+    /// Members of success and failure alike.
+    mutating func write(_ allowance: Allowance?) {
+        guard let allowance else { return }
+        member("limit", Int64(allowance.limit))
+        member("remaining", Int64(allowance.remaining))
+        member("reset", Int64(allowance.reset))
     }
 
     private mutating func member(_ id: RequestID?) {

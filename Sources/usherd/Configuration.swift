@@ -63,6 +63,9 @@ struct Configuration {
     /// What an issuer and an audience may take of `Limits.accessToken`, in bytes, with room for the longest names and claims of their own.
     private static let maxNames = 512
 
+    /// Longer than this nobody is kept from trying an account; seconds.
+    private static let maxDelay: Int64 = 86_400
+
     /// What no single setting can tell.
     private func check() throws(StartFailure) {
         guard !tokens.issuer.isEmpty else { throw StartFailure("token.issuer (JWT_ISSUER) must not be empty.") }
@@ -79,6 +82,9 @@ struct Configuration {
             throw StartFailure(
                 "token.access_expiry (\(DurationText(seconds: tokens.accessExpiry).text)) must be at least twice "
                     + "token.refresh_grace (\(DurationText(seconds: tokens.refreshGrace).text)).")
+        }
+        guard limits.throttle.accountMaxDelay <= Self.maxDelay else {
+            throw StartFailure("throttle.account_max_delay must be at most \(DurationText(seconds: Self.maxDelay).text).")
         }
         let costs = passwordScheme.costs
         guard costs.contains(passwords.cost) else {

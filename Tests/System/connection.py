@@ -32,6 +32,10 @@ FAILURES = {
 }
 
 
+# What every reply to a LOGIN that was counted has besides.
+ALLOWANCE = {"limit", "remaining", "reset"}
+
+
 def strict_loads(text):
     """JSON without duplicate names."""
 
@@ -53,6 +57,8 @@ def parse_reply(line):
         assert line.startswith(b'{"id":'), line
     else:
         assert line.startswith(b'{"ok":'), line
+    if ALLOWANCE & set(names):
+        assert all(type(reply[name]) is int and reply[name] >= 0 for name in ALLOWANCE), line
     if reply["ok"] is True:
         assert not {"error", "message", "status"} & set(names), line
         return reply
@@ -62,7 +68,7 @@ def parse_reply(line):
     status, extra = FAILURES[code]
     assert reply["status"] == status, line
     assert isinstance(reply["message"], str) and reply["message"], line
-    allowed = {"id", "ok", "error", "message", "status"}
+    allowed = {"id", "ok", "error", "message", "status"} | ALLOWANCE
     if extra:
         name, kind = extra
         assert type(reply[name]) is kind, line
@@ -167,10 +173,10 @@ class Connection:
 
 
 def assert_ok(reply, *members):
-    """That it is a success with exactly these members besides `ok` (and `id`); none named: any."""
+    """That it is a success with exactly these members besides `ok` (and `id`, and what a LOGIN tells of attempts); none named: any."""
     assert reply["ok"] is True, reply
     if members:
-        assert set(reply) - {"id"} == {"ok", *members}, reply
+        assert set(reply) - {"id"} - ALLOWANCE == {"ok", *members}, reply
     return reply
 
 

@@ -329,7 +329,8 @@ def test_login_with_another_type(connection, member, value):
 def test_whatever_is_wrong_the_reply_is_the_same(connection, person):
     def line(**members):
         connection.send({"op": "LOGIN", **members})
-        return connection.read_line()
+        # How often a name was tried is not the same.
+        return re.sub(rb'"(limit|remaining|reset)":\d+', b"", connection.read_line())
 
     wrong = line(username=person.username, password="not the password")
     assert b'"invalid_credentials"' in wrong

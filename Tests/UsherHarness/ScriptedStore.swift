@@ -7,7 +7,7 @@ public final class ScriptedStore: Store {
     public let inner: InMemoryStore
 
     public enum Call: Hashable, Sendable {
-        case revocations, lookUp, account, takenField, create, open, update, endSessions, revoke, purge
+        case revocations, lookUp, account, takenField, create, open, update, endSessions, revoke, purge, throttles, keep
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void
@@ -114,5 +114,13 @@ public final class ScriptedStore: Store {
 
     public func purge(before: NumericDate, most: Int) async throws(UsherError) -> Bool {
         try await perform(.purge) { () async throws(UsherError) in try await inner.purge(before: before, most: most) }
+    }
+
+    public func throttles() async throws(UsherError) -> [ThrottleRecord] {
+        try await perform(.throttles) { () async throws(UsherError) in try await inner.throttles() }
+    }
+
+    public func keep(_ throttles: [ThrottleRecord]) async throws(UsherError) {
+        try await perform(.keep) { () async throws(UsherError) in try await inner.keep(throttles) }
     }
 }

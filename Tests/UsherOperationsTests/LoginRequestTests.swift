@@ -12,7 +12,7 @@ struct LoginRequestTests {
         for name in ["ada", "ADA", "Ada@Example.org"] {
             let reply = await harness.login(name, Harness.password, ["client": ["ip": "::1"]])
             #expect(reply.isOK)
-            #expect(Set(reply.members.keys) == Set(registered.members.keys))
+            #expect(Set(reply.members.keys) == Set(registered.members.keys).union(["limit", "remaining", "reset"]))
             let user = try #require(reply.object("user"))
             #expect(user["id"] as? String == registered.object("user")?["id"] as? String)
             #expect(user["last_login_at"] as? Int64 == harness.now)
@@ -69,9 +69,10 @@ struct LoginRequestTests {
         let before = harness.hasher.counts
         let calls = harness.store.made.count
         let reply = await harness.ask("LOGIN", name.merging(["password": "wrong password"]) { _, new in new })
-        #expect(
-            reply.line
-                == #"{"ok":false,"error":"invalid_credentials","message":"The name or the password is wrong.","status":401}"#)
+        let line =
+            #"{"ok":false,"error":"invalid_credentials","message":"The name or the password is wrong.","status":401,"#
+            + #""limit":100,"remaining":99,"reset":604800}"#
+        #expect(reply.line == line)
         #expect(harness.hasher.counts.verifications == before.verifications + 1)
         #expect(harness.hasher.counts.hashes == before.hashes)
         #expect(harness.store.made.dropFirst(calls) == [.lookUp])

@@ -61,6 +61,14 @@ import UsherTesting
         }
     }
 
+    @Test(arguments: ["count", "since_service"], numbers)
+    func aThrottleWithOneIsUnreadable(column: String, number: Int64) async throws {
+        let row = "INSERT INTO throttles (kind, subject, address, count, since_service) VALUES (0, zeroblob(16), 0, 1, 1);"
+        try await edited(row + "UPDATE throttles SET \(column) = \(number)") { store, _, _ async throws in
+            await isUnreadable(column) { try await store.throttles() }
+        }
+    }
+
     @Test(arguments: numbers) func anEndedSessionWithOneIsUnreadable(number: Int64) async throws {
         try await edited("UPDATE sessions SET ended_at = 1, access_until = \(number)") { store, _, _ async throws in
             await isUnreadable("access_until") { try await store.revocations(since: .min) }

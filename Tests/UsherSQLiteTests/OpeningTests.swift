@@ -58,20 +58,26 @@ import UsherTesting
     @Test func aNewerSchemaIsRefusedAndLeftAlone() throws {
         let folder = try TemporaryFolder()
         try SQLiteStore(at: folder.database, clock: clock).close()
-        execute("PRAGMA user_version = 4", on: folder.database)
+        execute("PRAGMA user_version = 1000", on: folder.database)
         let error = try openingFails(folder.database)
-        #expect(error.problem == "its schema has version 4, this usherd knows version 3")
-        execute("PRAGMA user_version = 3", on: folder.database)
+        #expect(error.problem == "its schema has version 1000, this usherd knows version \(Schema.version)")
+        execute("PRAGMA user_version = \(Schema.version)", on: folder.database)
         try SQLiteStore(at: folder.database, clock: clock).close()
     }
 
-    /// What a database of version 1 was before its schema was changed: what later versions added is taken away.
-    private static let asVersion1 = """
-        DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session;
-        PRAGMA user_version = 1
+    /// Makes a database what one of version 2 was.
+    private static let asVersion2 = """
+        DROP TABLE throttles; DROP TABLE known_addresses;
+        PRAGMA user_version = 2;
         """
+    /// The same for version 1.
+    private static let asVersion1 =
+        asVersion2 + """
+            DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session;
+            PRAGMA user_version = 1
+            """
 
-    @Test func aDatabaseOfVersion1IsMigrated() async throws {
+    @Test(arguments: [asVersion1, asVersion2]) func anOlderDatabaseIsMigrated(sql: String) async throws {
         let folder = try TemporaryFolder()
         let samples = Samples()
         let before = try SQLiteStore(at: folder.database, clock: clock)
@@ -84,7 +90,7 @@ import UsherTesting
         let revocation = Revocation(kind: .token, id: "a", until: 5)
         _ = try await before.revoke(revocation)
         before.close()
-        execute(Self.asVersion1, on: folder.database)
+        execute(sql, on: folder.database)
 
         for _ in 0..<2 {
             let store = try SQLiteStore(at: folder.database, clock: clock)
@@ -94,6 +100,7 @@ import UsherTesting
             #expect(
                 Set(found.hashes.map { "\($0.setting) \($0.users)" }) == ["$2b$10$ 2", "$y$jBT$ 1"])
             #expect(try await store.stored(sessions[0].id) != nil)
+            #expect(try await store.throttles().isEmpty)
             store.close()
         }
     }
@@ -146,6 +153,7 @@ import UsherTesting
 
     @Test(arguments: [
         "DROP TABLE revocations", "DROP INDEX sessions_purge", "ALTER TABLE users DROP COLUMN claims", "DROP TABLE meta",
+        "DROP TABLE throttles", "DROP TABLE known_addresses",
     ])
     func aMissingPartIsRefused(sql: String) throws {
         let folder = try TemporaryFolder()

@@ -124,7 +124,9 @@ struct EngineTests {
     @Test(arguments: 1...10)
     func randomPipelinesKeepTheirOrder(_ seed: UInt64) async {
         let random = SeededRandom(seed: seed)
-        let rig = EngineRig()
+        var limits = Limits()
+        limits.throttle.accountFailures = 1_000
+        let rig = EngineRig(limits)
         let client = rig.connect()
         var expected: [String] = []
         var ids: Set<Int64> = []

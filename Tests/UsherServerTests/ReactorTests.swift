@@ -274,8 +274,9 @@ struct ReactorTests {
         #expect(result == "token_revoked")
     }
 
-    @Test func aStoreThatCannotBeReadKeepsItFromServing() throws {
-        let rig = try ReactorRig { $0.fail([.revocations], with: .storeUnavailable(cause: "the file is gone")) }
+    @Test(arguments: [ScriptedStore.Call.revocations, .throttles])
+    func aStoreThatCannotBeReadKeepsItFromServing(_ call: ScriptedStore.Call) throws {
+        let rig = try ReactorRig { $0.fail([call], with: .storeUnavailable(cause: "the file is gone")) }
         #expect(rig.waitForEnd())
         #expect(rig.failure?.description.contains("the file is gone") == true)
         #expect(!rig.isReady)
@@ -312,5 +313,52 @@ struct ReactorTests {
         for (index, client) in clients.enumerated() {
             #expect(Set(client.lines(3).map(\.id)) == [Int64(index), Int64(1000 + index), nil])
         }
+    }
+
+    /// Before the daemon ends in good order, what was counted is in the store; and the next one has it before the first request.
+    @Test func whatWasCountedOutlivesIt() async throws {
+        let clock = ManualClock()
+        let rig = try ReactorRig(clock: clock)
+        rig.gate.open()
+        let client = rig.connect()
+        let login = #"{"op":"LOGIN","login":"ada","password":"x","client":{"ip":"192.0.2.1"}}"# + "\n"
+        client.send(String(repeating: login, count: 5))
+        #expect(client.lines(5).map(\.result) == Array(repeating: "invalid_credentials", count: 5))
+        rig.stop()
+        #expect(rig.waitForEnd())
+        #expect(try await rig.store.inner.throttles().map(\.count) == [5, 5, 5])
+        let next = try ReactorRig(clock: clock, inner: rig.store.inner)
+        let again = next.connect()
+        again.send(login)
+        #expect(again.lines(1).map(\.result) == ["rate_limited"])
+        #expect(next.gate.entered == 0)
+    }
+
+    @Test func whatWasCountedIsWrittenSoon() async throws {
+        let clock = ManualClock()
+        let kept = Mailbox(0)
+        let rig = try ReactorRig(clock: clock) { store in
+            store.after(.keep) { () throws(UsherError) in kept.changeForAll { $0 += 1 } }
+        }
+        rig.gate.open()
+        let client = rig.connect()
+        client.send(slow())
+        #expect(client.lines(1).count == 1)
+        clock.advance(milliseconds: Limits.throttleDelay)
+        client.send("PING\n")
+        #expect(kept.wait(atMost: 10_000) { $0 > 0 ? true : nil } == true)
+        #expect(try await rig.store.inner.throttles().map(\.count) == [1])
+    }
+
+    @Test func aStoreThatFailsKeepsItFromEndingNoLonger() throws {
+        let rig = try ReactorRig { $0.fail([.keep], with: .storeUnavailable(cause: "full")) }
+        rig.gate.open()
+        let client = rig.connect()
+        client.send(slow())
+        #expect(client.lines(1).map(\.result) == ["invalid_credentials"])
+        rig.stop()
+        #expect(rig.waitForEnd())
+        #expect(rig.failure == nil)
+        #expect(rig.store.made.filter { $0 == .keep }.count == 1)
     }
 }
