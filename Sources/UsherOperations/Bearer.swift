@@ -35,21 +35,32 @@ extension AuthService {
         return account
     }
 
-    /// Asks a bearer for the password, as LOGIN would.
+    /// Asks a bearer for the password, as LOGIN would: the attempt is throttled with those of LOGIN, and `attempt.client` says whence it came.
     /// - Parameter work: done on the same thread once the password is right: to hash a new one takes no second place in the queue.
     /// - Returns: the account, whose `passwordHash` is the one that the password was checked against, and what `work` returned. Whoever
     ///   writes to the account makes sure that it still has that hash.
-    /// - Throws: as `account(of:as:)`; `invalid_credentials`; `busy`; what `work` throws.
+    /// - Throws: as `account(of:as:)`; `rate_limited`; `invalid_credentials`; `busy`; what `work` throws.
     func reauthenticate<Result: Sendable>(
         _ bearer: Bearer, password: SharedSecret, as attempt: Attempt,
         then work: @escaping @Sendable (any PasswordHasher, Account) throws(UsherError) -> Result
     ) async throws(UsherError) -> (Account, Result) {
-        let account = try await account(of: bearer, as: attempt)
-        let result = try await workers.run(for: attempt.caller) { hasher throws(UsherError) -> Result? in
-            guard try hasher.verify(password.bytes, against: account.passwordHash) else { return nil }
-            return try work(hasher, account)
+        let name = try await account(of: bearer, as: attempt).user.username
+        let found = try await store.lookUp(.username(name))
+        guard let account = found.account, account.user.id == bearer.user else { throw UsherError(.tokenRevoked) }
+        let admission = try admit(name.folded, found, attempt)
+        let outcome: Swift.Result<Result, UsherError>
+        do throws(UsherError) {
+            outcome = try await workers.run(for: attempt.caller) { hasher throws(UsherError) in
+                guard try hasher.verify(password.bytes, against: account.passwordHash) else {
+                    throw UsherError(.invalidCredentials, "The password is wrong.")
+                }
+                return Swift.Result { () throws(UsherError) in try work(hasher, account) }
+            }
+        } catch {
+            conclude(admission, error.code == .invalidCredentials ? .wrong : .unknown, attempt)
+            throw error
         }
-        guard let result else { throw UsherError(.invalidCredentials, "The password is wrong.") }
-        return (account, result)
+        conclude(admission, .right, attempt)
+        return (account, try outcome.get())
     }
 }
