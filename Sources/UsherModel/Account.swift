@@ -11,13 +11,16 @@ public struct User: Sendable, Equatable {
     public var createdAt: NumericDate
     /// Nil until the first LOGIN.
     public var lastLoginAt: NumericDate?
+    /// How often what its tokens say has changed: their `ver`, by which older ones are told. No part of replies.
+    public var version: Int64
 
     /// The role that REGISTER gives.
     public static let usualRole = "user"
 
     public init(
         id: UserID, username: Username, email: Email, role: String = User.usualRole, permissions: [Permission] = [],
-        claims: String = "{}", emailVerified: Bool = false, createdAt: NumericDate, lastLoginAt: NumericDate? = nil
+        claims: String = "{}", emailVerified: Bool = false, createdAt: NumericDate, lastLoginAt: NumericDate? = nil,
+        version: Int64 = 0
     ) {
         self.id = id
         self.username = username
@@ -28,6 +31,7 @@ public struct User: Sendable, Equatable {
         self.emailVerified = emailVerified
         self.createdAt = createdAt
         self.lastLoginAt = lastLoginAt
+        self.version = version
     }
 }
 
@@ -41,5 +45,11 @@ public struct Account: Sendable, Equatable {
         self.user = user
         self.passwordHash = passwordHash
         self.isDisabled = isDisabled
+    }
+
+    /// Whether tokens that were issued for `other` say of it, or allow, what they would not for this one.
+    public func outdatesTokens(of other: Account) -> Bool {
+        isDisabled != other.isDisabled || user.role != other.user.role || user.permissions != other.user.permissions
+            || user.claims != other.user.claims || user.username != other.user.username || user.email != other.user.email
     }
 }

@@ -4,6 +4,9 @@ public struct Event: Sendable, Equatable {
     public enum Kind: Sendable, CaseIterable {
         case ready, stopping, stopped
         case register, login, refresh, refreshReuse, revoke
+        /// PROFILE that changes something.
+        case profile
+        case delete
         /// VERIFY or AUTHORIZE, at debug level.
         case verify
         /// An operation that the peer may not call, a line that cannot be read, and the like.

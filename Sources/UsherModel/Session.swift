@@ -51,20 +51,28 @@ public struct Revocation: Sendable, Equatable, Hashable {
         case token = 0
         /// All tokens of a session, by their `sid`.
         case session = 1
+        /// The tokens of a user that are older than a version of the account, by their `sub`.
+        case user = 2
     }
 
     public let kind: Kind
-    /// The `jti` or `sid`.
+    /// The `jti`, `sid` or `sub`.
     public let id: String
     /// The last `exp` of a token that this is about: kept until then, and the clock tolerance more.
     public let until: NumericDate
     /// Of a token, the session that it counts for (`Limits.revokedTokensPerSession`).
     public let session: String?
+    /// Of a user, the least `ver` of a token that is good; `deleted` for none.
+    public let version: Int64
 
-    public init(kind: Kind, id: String, until: NumericDate, session: String? = nil) {
+    /// The version of an account that there is no more: no token has it.
+    public static let deleted = Int64(1) << 53
+
+    public init(kind: Kind, id: String, until: NumericDate, session: String? = nil, version: Int64 = 0) {
         self.kind = kind
         self.id = id
         self.until = until
         self.session = session
+        self.version = version
     }
 }

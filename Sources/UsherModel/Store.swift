@@ -3,13 +3,11 @@
 ///
 /// Calls may be made from any isolation; they are carried out one after the other, and share commits. A call that finds the queue
 /// full throws `busy` at once; one that takes too long is given up, if somebody asks for that (`giveUpOverdue`).
-public protocol Store: ThrottleStore {
+public protocol Store: AccountStore, ThrottleStore {
     /// All revocations that may still concern a token: those whose `until` is at least `since`, ended sessions included.
     func revocations(since: NumericDate) async throws(UsherError) -> [Revocation]
 
     func lookUp(_ name: LoginName) async throws(UsherError) -> Lookup
-
-    func account(_ id: UserID) async throws(UsherError) -> Account?
 
     /// The first of `username` and `email` that another account has, as the member's name; nil if both are free.
     func takenField(username: Username, email: Email) async throws(UsherError) -> String?

@@ -7,6 +7,7 @@ public import UsherToken
 public final class AuthService {
     public let tokens: TokenSettings
     public let passwords: PasswordSettings
+    public let accounts: AccountSettings
     public let limits: Limits
     public let store: any Store
     public let workers: any PasswordWorkers
@@ -31,12 +32,13 @@ public final class AuthService {
     public let version: String
 
     public init(
-        tokens: TokenSettings, passwords: PasswordSettings, limits: Limits, issuer: TokenIssuer, store: any Store,
-        workers: any PasswordWorkers, clock: any Clock, random: any RandomSource, hash: any KeyedHash, log: any EventLog,
-        version: String
+        tokens: TokenSettings, passwords: PasswordSettings, accounts: AccountSettings, limits: Limits, issuer: TokenIssuer,
+        store: any Store, workers: any PasswordWorkers, clock: any Clock, random: any RandomSource, hash: any KeyedHash,
+        log: any EventLog, version: String
     ) {
         self.tokens = tokens
         self.passwords = passwords
+        self.accounts = accounts
         self.limits = limits
         self.issuer = issuer
         self.store = store
@@ -64,7 +66,13 @@ public final class AuthService {
         try token.check(audience: asked.span)
         try token.checkTime(now: clock.now(), tolerance: tokens.clockTolerance)
         // Looked at first: to hand them over costs a check of exclusive access.
-        if !revocations.isEmpty, token.isRevoked(by: revocations) { throw UsherError(.tokenRevoked) }
+        if !revocations.isEmpty {
+            switch token.standing(by: revocations) {
+            case .live: break
+            case .revoked: throw UsherError(.tokenRevoked)
+            case .stale: throw .stale
+            }
+        }
         verified.store(verified.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
         return token
     }
@@ -101,7 +109,11 @@ public final class AuthService {
 
     /// Whether the token is revoked and will be after a crash, too: what holds in memory alone is not done yet.
     func isRevokedForGood(_ token: borrowing AccessToken) -> Bool {
-        guard token.isRevoked(by: revocations) else { return false }
+        switch token.standing(by: revocations) {
+        case .live: return false
+        case .stale: return true
+        case .revoked: break
+        }
         guard hasUnsettled else { return true }
         let (id, session) = (token.id(), token.sessionID())
         return !unsettled.contains { $0.kind == .token && $0.id == id || $0.kind == .session && $0.id == session }
@@ -181,4 +193,10 @@ public final class AuthService {
         }
         while try await store.purge(before: moment, most: Limits.purge) {}
     }
+}
+
+extension UsherError {
+    /// What is said of an access token that is older than the last change of its account.
+    fileprivate static let stale = UsherError(
+        .tokenRevoked, "The account has changed since the token was issued; refresh it.", detail: .reason("stale"))
 }

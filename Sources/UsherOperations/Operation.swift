@@ -64,7 +64,7 @@ public final class Attempt {
     public var user: User?
     /// What its reply tells of the attempts that are left; nil if it tells nothing.
     public var allowance: Allowance?
-    /// What kind of event it turned out to be, where that is another one than its operation's.
+    /// What kind of event it turned out to be, where that is another one than its operation's, or that is none.
     public var finding: Event.Kind?
     /// What the journal says beyond the result.
     public var remark: String?

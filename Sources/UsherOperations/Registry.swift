@@ -7,6 +7,9 @@ public enum Registry {
         Authorize.operation,
         Refresh.operation,
         Revoke.operation,
+        Profile.operation,
+        Sessions.operation,
+        Delete.operation,
         Ping.operation,
         Help.operation,
     ]

@@ -10,6 +10,7 @@ struct Revoke: DeferredRequest {
         summary: "Revoke a token, end its session, or end all sessions of its user.",
         members: [
             .init("token", "string: an access or a refresh token"),
+            .init("session", "string, optional: the id of another session of the same user, which is ended instead"),
             .init(
                 "scope", "string, optional: \"token\", \"session\" or \"user\"; by default the token, a refresh token's session"),
         ],
@@ -34,6 +35,8 @@ struct Revoke: DeferredRequest {
         ///   - proof: the refresh token whose `jti` is to be checked against the session's seed.
         case session(Revocation, isLive: Bool, until: NumericDate, proof: RefreshToken?)
         case user(UserID?, Revocation)
+        /// One that the bearer of a live access token has picked from their list.
+        case picked(SessionID, of: UserID)
     }
 
     private let target: Target
@@ -49,10 +52,20 @@ struct Revoke: DeferredRequest {
         } else {
             scope = nil
         }
+        let picked = try request.string("session", in: line)
+        guard picked == nil || scope == nil || scope == .session else {
+            throw .invalidField("scope", "With \"session\", the scope can only be \"session\".")
+        }
         if let token = try? service.authenticate(text.span) {
-            target = Self.target(of: token, scope ?? .token, service)
+            target =
+                if let picked { Self.target(of: token, picked: picked, service) } else {
+                    Self.target(of: token, scope ?? .token, service)
+                }
             service.recycle(token)
         } else if let token = try? service.authenticateRefresh(text.span) {
+            guard picked == nil else {
+                throw .invalidField("session", "To end another session takes an access token.")
+            }
             guard scope == nil || scope == .session else {
                 throw .invalidField("scope", "A refresh token stands for its session: the scope can only be \"session\".")
             }
@@ -64,10 +77,20 @@ struct Revoke: DeferredRequest {
         }
     }
 
-    private static func target(of token: borrowing AccessToken, _ scope: Scope, _ service: AuthService) -> Target {
-        let isLive =
-            !token.isExpired(now: service.clock.now(), tolerance: service.tokens.clockTolerance)
+    private static func isLive(_ token: borrowing AccessToken, _ service: AuthService) -> Bool {
+        !token.isExpired(now: service.clock.now(), tolerance: service.tokens.clockTolerance)
             && !service.isRevokedForGood(token)
+    }
+
+    private static func target(of token: borrowing AccessToken, picked: String, _ service: AuthService) -> Target {
+        guard isLive(token, service), let session = UUIDv7(parsing: picked), let user = UUIDv7(parsing: token.userID()) else {
+            return .nothing
+        }
+        return .picked(SessionID(session), of: UserID(user))
+    }
+
+    private static func target(of token: borrowing AccessToken, _ scope: Scope, _ service: AuthService) -> Target {
+        let isLive = isLive(token, service)
         // Of a session that the store does not know, only a bound can be told of how long its tokens may be good.
         let session = Revocation(
             kind: .session, id: token.sessionID(), until: max(token.until(), service.lastExpiry()))
@@ -102,6 +125,8 @@ struct Revoke: DeferredRequest {
         case .session(let revocation, let isLive, let until, let proof):
             return Revoked(
                 isRevoked: try await end(revocation, isLive: isLive, until: until, proof: proof, on: service, as: attempt))
+        case .picked(let session, let user):
+            return Revoked(isRevoked: try await end(session, of: user, on: service, as: attempt))
         case .user(let user, let session):
             var ended: [Revocation] = []
             if let user {
@@ -114,6 +139,23 @@ struct Revoke: DeferredRequest {
             if !ended.contains(where: { $0.id == session.id }) { try await revokeUnknown(session, on: service) }
             return Revoked(isRevoked: true)
         }
+    }
+
+    /// - Returns: whether the session is that user's, and was live.
+    private func end(
+        _ id: SessionID, of user: UserID, on service: AuthService, as attempt: Attempt
+    ) async throws(UsherError) -> Bool {
+        let now = service.clock.now()
+        let ended: StoredSession? = try await service.store.update(id) { stored, _ in
+            guard let stored, stored.account.user.id == user, stored.session.endedAt == nil, stored.session.expiresAt > now else {
+                return .keep(nil)
+            }
+            return .end(now, stored)
+        }
+        guard let ended else { return false }
+        attempt.user = ended.account.user
+        service.refuse([ended.session.revocation])
+        return true
     }
 
     private enum Found: Sendable {
@@ -172,6 +214,9 @@ struct Revoke: DeferredRequest {
 extension AuthService {
     /// An upper bound of the `exp` of any token of a session that is issued elsewhere or was before the settings changed.
     func lastExpiry() -> NumericDate { clock.now() + tokens.sessionMaxAge }
+
+    /// An upper bound of the `exp` of any access token that is issued under the present settings.
+    func lastIssued() -> NumericDate { clock.now() + tokens.refreshGrace + tokens.accessExpiry }
 
     /// Runs `work`; if the store fails in it, refuses in memory at once what it was to make durable.
     func orRefuse<R: Sendable>(

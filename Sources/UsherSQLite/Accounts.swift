@@ -7,14 +7,14 @@ extension Transaction {
             try database.first(
                 """
                 SELECT id, username, email, password_hash, role, permissions, claims, email_verified, disabled, created_at,
-                    last_login_at FROM users WHERE username_folded = ?
+                    last_login_at, version FROM users WHERE username_folded = ?
                 """, [.text(username.folded)]
             ) { row throws(StoreFault) in try row.account() }
         case .email(let email):
             try database.first(
                 """
                 SELECT id, username, email, password_hash, role, permissions, claims, email_verified, disabled, created_at,
-                    last_login_at FROM users WHERE email_folded = ?
+                    last_login_at, version FROM users WHERE email_folded = ?
                 """, [.text(email.folded)]
             ) { row throws(StoreFault) in try row.account() }
         }
@@ -24,7 +24,7 @@ extension Transaction {
         try database.first(
             """
             SELECT id, username, email, password_hash, role, permissions, claims, email_verified, disabled, created_at,
-                last_login_at FROM users WHERE id = ?
+                last_login_at, version FROM users WHERE id = ?
             """, [.id(id.uuid)]
         ) { row throws(StoreFault) in try row.account() }
     }
@@ -48,21 +48,21 @@ extension Transaction {
         try database.run(
             """
             INSERT INTO users (id, username, username_folded, email, email_folded, password_hash, role, permissions, claims,
-                email_verified, disabled, created_at, last_login_at)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                email_verified, disabled, created_at, last_login_at, version)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 .id(user.id.uuid), .text(user.username.text), .text(user.username.folded), .text(user.email.text),
                 .text(user.email.folded), .text(account.passwordHash.text), .text(user.role),
                 .text(PermissionList.write(user.permissions)), .text(user.claims), .flag(user.emailVerified),
-                .flag(account.isDisabled), .integer(user.createdAt), .optional(user.lastLoginAt),
+                .flag(account.isDisabled), .integer(user.createdAt), .optional(user.lastLoginAt), .integer(user.version),
             ])
         try count(account.passwordHash, 1)
         try insert(session)
     }
 
     /// Keeps count of the users whose hash is of that setting.
-    private func count(_ hash: PasswordHash, _ change: Int64) throws(StoreFault) {
+    func count(_ hash: PasswordHash, _ change: Int64) throws(StoreFault) {
         try database.run(
             """
             INSERT INTO hash_settings (setting, users) VALUES (?1, max(?2, 0))
@@ -104,7 +104,8 @@ extension Row {
         let isDisabled = flag()
         let user = User(
             id: id, username: username, email: email, role: role, permissions: permissions, claims: claims,
-            emailVerified: isVerified, createdAt: try integer(), lastLoginAt: try optionalInteger())
+            emailVerified: isVerified, createdAt: try integer(), lastLoginAt: try optionalInteger(),
+            version: try integer())
         return Account(user: user, passwordHash: hash, isDisabled: isDisabled)
     }
 }

@@ -7,7 +7,7 @@ extension Transaction {
         ) { row throws(StoreFault) in
             Revocation(kind: .session, id: SessionID(try row.id()).description, until: try row.integer())
         }
-        let others = try database.all("SELECT kind, id, until FROM revocations WHERE until >= ?", [.integer(since)]) {
+        let others = try database.all("SELECT kind, id, until, version FROM revocations WHERE until >= ?", [.integer(since)]) {
             row throws(StoreFault) in try row.revocation()
         }
         return sessions + others
@@ -19,16 +19,17 @@ extension Transaction {
             row throws(StoreFault) in try row.integer()
         }
         if let until {
-            if revocation.until > until {
+            if revocation.until > until || revocation.kind == .user {
                 try database.run(
-                    "UPDATE revocations SET until = ?3 WHERE kind = ?1 AND id = ?2", key + [.integer(revocation.until)])
+                    "UPDATE revocations SET until = max(until, ?3), version = max(version, ?4) WHERE kind = ?1 AND id = ?2",
+                    key + [.integer(revocation.until), .integer(revocation.version)])
             }
             return .known
         }
         if let session = revocation.session, try revokedTokens(of: session) >= Limits.revokedTokensPerSession { return .tooMany }
         try database.run(
-            "INSERT INTO revocations (kind, id, until, session) VALUES (?, ?, ?, ?)",
-            key + [.integer(revocation.until), .optional(revocation.session)])
+            "INSERT INTO revocations (kind, id, until, session, version) VALUES (?, ?, ?, ?, ?)",
+            key + [.integer(revocation.until), .optional(revocation.session), .integer(revocation.version)])
         return .added
     }
 
@@ -58,6 +59,6 @@ extension Transaction {
 extension Row {
     fileprivate mutating func revocation() throws(StoreFault) -> Revocation {
         guard let kind = Revocation.Kind(rawValue: Int(anyInteger())) else { throw .unreadable("a revocation's kind") }
-        return Revocation(kind: kind, id: text(), until: try integer())
+        return Revocation(kind: kind, id: text(), until: try integer(), version: try integer())
     }
 }

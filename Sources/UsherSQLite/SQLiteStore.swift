@@ -68,10 +68,6 @@ public final class SQLiteStore: Store {
         }
     }
 
-    public func account(_ id: UserID) async throws(UsherError) -> Account? {
-        try await perform { transaction throws(StoreFault) in try transaction.account(id) }
-    }
-
     public func takenField(username: Username, email: Email) async throws(UsherError) -> String? {
         try await perform { transaction throws(StoreFault) in try transaction.takenField(username: username, email: email) }
     }

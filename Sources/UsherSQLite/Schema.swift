@@ -74,7 +74,7 @@ enum Schema {
     ]
 
     /// What version 3 adds, each beside what uses it.
-    private static let version3 = throttles + knownAddresses
+    private static let version3 = throttles + knownAddresses + accountVersions
 
     /// By it the revoked tokens of a session are counted.
     private static let revocationsSession: StaticString =
@@ -151,11 +151,11 @@ enum Schema {
     static func check(_ database: Database) throws(StoreFault) {
         try database.run("SELECT * FROM users LIMIT 1")
         try database.run("SELECT * FROM sessions LIMIT 1")
-        try database.run("SELECT kind, id, until, session FROM revocations LIMIT 1")
+        try database.run("SELECT kind, id, until, session, version FROM revocations LIMIT 1")
         try database.run(
             """
             SELECT id, username, username_folded, email, email_folded, password_hash, role, permissions, claims, email_verified,
-                disabled, created_at, last_login_at FROM users LIMIT 0
+                disabled, created_at, last_login_at, version FROM users LIMIT 0
             """)
         try database.run(
             """

@@ -26,19 +26,26 @@ extension Transaction {
         try database.first(
             """
             SELECT u.id, u.username, u.email, u.password_hash, u.role, u.permissions, u.claims, u.email_verified, u.disabled,
-                u.created_at, u.last_login_at, s.audience, s.generation, s.rotated_at, s.rotated_service, s.seed, s.expires_at,
+                u.created_at, u.last_login_at, u.version, s.audience, s.generation, s.rotated_at, s.rotated_service, s.seed, s.expires_at,
                 s.ends_at, s.access_until, s.ended_at, s.created_at, s.client_ip, s.client_user_agent
             FROM sessions s JOIN users u ON u.id = s.user WHERE s.id = ?
             """, [.id(id.uuid)]
         ) { row throws(StoreFault) in
             let account = try row.account()
-            let session = Session(
-                id: id, user: account.user.id, audience: row.text(), generation: try row.integer(), rotatedAt: try row.integer(),
-                rotatedService: try row.integer(), seed: try row.secret(), expiresAt: try row.integer(),
-                endsAt: try row.integer(), accessUntil: try row.integer(), endedAt: try row.optionalInteger(),
-                createdAt: try row.integer(),
-                client: Client(address: row.optionalText().flatMap(IPAddress.init(parsing:)), userAgent: row.optionalText()))
-            return StoredSession(session: session, account: account)
+            return StoredSession(session: try row.session(id, of: account.user.id), account: account)
+        }
+    }
+
+    func sessions(of user: UserID, at now: NumericDate) throws(StoreFault) -> [Session] {
+        try database.all(
+            """
+            SELECT id, audience, generation, rotated_at, rotated_service, seed, expires_at, ends_at, access_until, ended_at,
+                created_at, client_ip, client_user_agent FROM sessions
+            WHERE user = ? AND ended_at IS NULL AND expires_at > ? ORDER BY rotated_service DESC, rowid DESC
+            """, [.id(user.uuid), .integer(now)]
+        ) { row throws(StoreFault) in
+            let id = SessionID(try row.id())
+            return try row.session(id, of: user)
         }
     }
 
@@ -123,6 +130,15 @@ extension Transaction {
 }
 
 extension Row {
+    /// The columns of `sessions` from `audience` to `client_user_agent`, in the order of the table.
+    fileprivate mutating func session(_ id: SessionID, of user: UserID) throws(StoreFault) -> Session {
+        Session(
+            id: id, user: user, audience: text(), generation: try integer(), rotatedAt: try integer(),
+            rotatedService: try integer(), seed: try secret(), expiresAt: try integer(), endsAt: try integer(),
+            accessUntil: try integer(), endedAt: try optionalInteger(), createdAt: try integer(),
+            client: Client(address: optionalText().flatMap(IPAddress.init(parsing:)), userAgent: optionalText()))
+    }
+
     /// The columns `id` and `access_until` of an ended session.
     fileprivate mutating func endedSession() throws(StoreFault) -> Revocation {
         Revocation(kind: .session, id: SessionID(try id()).description, until: try integer())

@@ -90,7 +90,7 @@ extension Event {
     fileprivate var mayBeHeld: Bool {
         guard priority != .debug else { return false }
         switch kind {
-        case .register, .login, .refresh, .revoke, .verify, .refused, .failure: return result != "ok"
+        case .register, .login, .refresh, .revoke, .profile, .delete, .verify, .refused, .failure: return result != "ok"
         case .limit: return true
         case .ready, .stopping, .stopped, .refreshReuse, .storeRollback, .storeRecovered, .hanging, .dropped, .repeated, .notice:
             return false

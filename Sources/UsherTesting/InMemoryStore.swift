@@ -9,6 +9,8 @@ public final class InMemoryStore: Store {
         var emails: [String: UserID] = [:]
         var sessions: [SessionID: Entry] = [:]
         var revocations: [Key: NumericDate] = [:]
+        /// Of those of users.
+        var versions: [Key: Int64] = [:]
         /// Of those that count for a session.
         var sessionsOfTokens: [Key: String] = [:]
         var knownAddresses: [UserID: [AddressBlock]] = [:]
@@ -91,7 +93,9 @@ public final class InMemoryStore: Store {
     public func revocations(since: NumericDate) async throws(UsherError) -> [Revocation] {
         try perform { state throws(UsherError) in
             let sessions = state.sessions.values.filter(\.isEnded).map(\.revocation)
-            let others = state.revocations.map { Revocation(kind: $0.key.kind, id: $0.key.id, until: $0.value) }
+            let others = state.revocations.map {
+                Revocation(kind: $0.key.kind, id: $0.key.id, until: $0.value, version: state.versions[$0.key] ?? 0)
+            }
             return (sessions + others).filter { $0.until >= since }
         }
     }
@@ -109,10 +113,6 @@ public final class InMemoryStore: Store {
                 hashes: settings.map { HashSetting(setting: $0.key, users: Int64($0.value.count)) },
                 knownAddresses: id.flatMap { state.knownAddresses[$0] } ?? [])
         }
-    }
-
-    public func account(_ id: UserID) async throws(UsherError) -> Account? {
-        try perform { state throws(UsherError) in state.accounts[id] }
     }
 
     public func takenField(username: Username, email: Email) async throws(UsherError) -> String? {
@@ -204,6 +204,7 @@ public final class InMemoryStore: Store {
             for key in revocations.prefix(most) {
                 state.revocations[key] = nil
                 state.sessionsOfTokens[key] = nil
+                state.versions[key] = nil
             }
             return sessions.count > most || revocations.count > most
         }
@@ -224,8 +225,9 @@ extension InMemoryStore.State {
         keepAddress(of: session)
     }
 
-    fileprivate mutating func revoke(_ revocation: Revocation) -> RevokeOutcome {
+    mutating func revoke(_ revocation: Revocation) -> RevokeOutcome {
         let key = InMemoryStore.Key(kind: revocation.kind, id: revocation.id)
+        if revocation.kind == .user { versions[key] = max(versions[key] ?? 0, revocation.version) }
         if let known = revocations[key] {
             revocations[key] = max(known, revocation.until)
             return .known

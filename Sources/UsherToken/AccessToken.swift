@@ -11,6 +11,8 @@ public struct AccessToken: ~Copyable {
     private let session: JSONValue
     private let role: JSONValue?
     private let permissions: JSONValue?
+    /// The `ver`: which version of the account it was issued for. One that lacks is 0, the oldest.
+    private let version: Int64
     /// Seconds since 1970; fractions are allowed (RFC 7519 §2).
     public let expiresAt: Double
     public let notBefore: Double?
@@ -34,6 +36,10 @@ public struct AccessToken: ~Copyable {
             if let permissions = found.permissions, !permissions.isListOfStrings(in: payload) {
                 throw .claim("permissions", "is not a list of strings")
             }
+            if let value = found.version {
+                guard let version = value.integer(in: payload), version >= 0 else { throw .claim("ver", "is not a whole number") }
+                found.accountVersion = version
+            }
             guard let expiresAt = found.expiresAt?.numericDate(in: payload) else { throw .claim("exp", "is not a date") }
             found.expiry = expiresAt
             if let value = found.notBefore {
@@ -50,6 +56,7 @@ public struct AccessToken: ~Copyable {
         self.session = session
         role = found.role
         permissions = found.permissions
+        version = found.accountVersion
         expiresAt = found.expiry
         notBefore = found.activity
         self.token = token
@@ -81,10 +88,24 @@ public struct AccessToken: ~Copyable {
     /// RFC 7519 §4.1.4: on or after `exp` a token is not accepted.
     public borrowing func isExpired(now: NumericDate, tolerance: Int64) -> Bool { Double(now - tolerance) >= expiresAt }
 
-    public borrowing func isRevoked(by revocations: borrowing Revocations) -> Bool {
-        if revocations.isEmpty { return false }
+    /// What revocations make of a token.
+    public enum Standing: Sendable {
+        case live
+        case revoked
+        /// Its account has changed since: a new one is to be had for the asking.
+        case stale
+    }
+
+    public borrowing func standing(by revocations: borrowing Revocations) -> Standing {
+        if revocations.isEmpty { return .live }
         return token.withPayload { payload in
-            revocations.contains(.token, identifier, in: payload) || revocations.contains(.session, session, in: payload)
+            if revocations.contains(.token, identifier, in: payload) || revocations.contains(.session, session, in: payload) {
+                return .revoked
+            }
+            guard revocations.hasUsers, let needed = revocations.version(of: subject, in: payload), version < needed else {
+                return .live
+            }
+            return needed == Revocation.deleted ? .revoked : .stale
         }
     }
 
@@ -132,7 +153,8 @@ public struct AccessToken: ~Copyable {
 
     /// The claims that matter here, as one pass over the payload finds them.
     private struct Found {
-        var issuer, audience, subject, issuedAt, expiresAt, notBefore, identifier, session, role, permissions: JSONValue?
+        var issuer, audience, subject, issuedAt, expiresAt, notBefore, identifier, session, version, role, permissions: JSONValue?
+        var accountVersion: Int64 = 0
         var expiry = 0.0
         var activity: Double?
 
@@ -146,6 +168,7 @@ public struct AccessToken: ~Copyable {
             case names.exp: expiresAt = member.value
             case names.jti: identifier = member.value
             case names.sid: session = member.value
+            case names.ver: version = member.value
             case names.role: role = member.value
             case names.permissions where member.name.equals("permissions", in: payload): permissions = member.value
             default: break
@@ -164,6 +187,7 @@ private struct ClaimNames: Sendable {
     let exp = JSONKey("exp")
     let jti = JSONKey("jti")
     let sid = JSONKey("sid")
+    let ver = JSONKey("ver")
     let role = JSONKey("role")
     let permissions = JSONKey("permissions")
 

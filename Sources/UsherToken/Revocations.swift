@@ -1,15 +1,18 @@
 import UsherJSON
 public import UsherModel
 
-/// What no longer verifies, in memory, for the hot path: by `jti` and by `sid`, each kept until the last token concerned has expired.
+/// What no longer verifies, in memory, for the hot path: by `jti`, by `sid`, and by `sub` and version, each kept until the last token
+/// concerned has expired.
 ///
 /// The ids that are issued here are UUIDs and are kept as their 16 bytes; those of tokens made elsewhere may be any text, and are kept
 /// as its UTF-8, since strings that Swift takes for equal may differ.
 public struct Revocations: Sendable {
-    private var tokens = Table<UUIDv7>()
-    private var sessions = Table<UUIDv7>()
-    private var otherTokens = Table<[UInt8]>()
-    private var otherSessions = Table<[UInt8]>()
+    private var tokens = Table<UUIDv7, NumericDate>()
+    private var sessions = Table<UUIDv7, NumericDate>()
+    private var otherTokens = Table<[UInt8], NumericDate>()
+    private var otherSessions = Table<[UInt8], NumericDate>()
+    private var users = Table<UUIDv7, NeededVersion>()
+    private var userCount = 0
     public private(set) var count = 0
 
     /// The parts that are purged, and grow, each for itself: of a million revocations, one costs less than a millisecond.
@@ -19,19 +22,27 @@ public struct Revocations: Sendable {
 
     public var isEmpty: Bool { count == 0 }
 
-    /// Adds a revocation; of two of the same thing the longer one holds.
+    /// Whether any is of a user.
+    public var hasUsers: Bool { userCount > 0 }
+
+    /// Adds a revocation; of two of the same thing the longer one holds, and the newer version.
     public mutating func insert(_ revocation: Revocation) {
         let isNew: Bool
         if let uuid = UUIDv7(parsing: revocation.id) {
             switch revocation.kind {
-            case .token: isNew = tokens.insert(uuid, until: revocation.until)
-            case .session: isNew = sessions.insert(uuid, until: revocation.until)
+            case .token: isNew = tokens.insert(uuid, revocation.until)
+            case .session: isNew = sessions.insert(uuid, revocation.until)
+            case .user:
+                isNew = users.insert(uuid, NeededVersion(until: revocation.until, version: revocation.version))
+                if isNew { userCount += 1 }
             }
         } else {
             let id = Array(revocation.id.utf8)
             switch revocation.kind {
-            case .token: isNew = otherTokens.insert(id, until: revocation.until)
-            case .session: isNew = otherSessions.insert(id, until: revocation.until)
+            case .token: isNew = otherTokens.insert(id, revocation.until)
+            case .session: isNew = otherSessions.insert(id, revocation.until)
+            // The store gives every user a UUID.
+            case .user: return
             }
         }
         if isNew { count += 1 }
@@ -47,6 +58,7 @@ public struct Revocations: Sendable {
         return switch kind {
         case .token: otherTokens.contains(id)
         case .session: otherSessions.contains(id)
+        case .user: false
         }
     }
 
@@ -60,7 +72,16 @@ public struct Revocations: Sendable {
         switch kind {
         case .token: tokens.contains(id)
         case .session: sessions.contains(id)
+        case .user: users.contains(id)
         }
+    }
+
+    /// The least version that a user's tokens must have; nil if any will do.
+    func version(of user: JSONValue, in text: Span<UInt8>) -> Int64? {
+        let id =
+            user.isEscaped
+            ? user.string(in: text).flatMap { UUIDv7(parsing: $0) } : UUIDv7(parsing: text.extracting(user.content))
+        return id.flatMap { users[$0]?.version }
     }
 
     /// Forgets what concerns no token any more, in one of the `parts`.
@@ -68,34 +89,61 @@ public struct Revocations: Sendable {
     /// - Returns: whether there was anything to look at.
     public mutating func purge(part: Int, before moment: NumericDate) -> Bool {
         let looked = [
-            tokens.purge(part, before: moment), sessions.purge(part, before: moment), otherTokens.purge(part, before: moment),
-            otherSessions.purge(part, before: moment),
+            users.purge(part, before: moment), tokens.purge(part, before: moment), sessions.purge(part, before: moment),
+            otherTokens.purge(part, before: moment), otherSessions.purge(part, before: moment),
         ]
+        userCount -= looked[0].gone
         count -= looked.reduce(0) { $0 + $1.gone }
         return looked.contains { $0.seen > 0 }
     }
 
     /// Ids of one form, in `parts` dictionaries: none is ever so large that to copy it would hold up the reactor.
-    private struct Table<ID: PartedID>: Sendable {
-        private var parts: [[ID: NumericDate]] = []
+    private struct Table<ID: PartedID, Entry: RevocationEntry>: Sendable {
+        private var parts: [[ID: Entry]] = []
 
         /// - Returns: whether it is new.
-        mutating func insert(_ id: ID, until: NumericDate) -> Bool {
+        mutating func insert(_ id: ID, _ entry: Entry) -> Bool {
             if parts.isEmpty { parts = Array(repeating: [:], count: Revocations.parts) }
             let part = id.part
             let known = parts[part][id]
-            if known.map({ $0 < until }) ?? true { parts[part][id] = until }
+            parts[part][id] = known?.merged(with: entry) ?? entry
             return known == nil
         }
 
-        func contains(_ id: ID) -> Bool { !parts.isEmpty && parts[id.part][id] != nil }
+        func contains(_ id: ID) -> Bool { self[id] != nil }
+
+        subscript(_ id: ID) -> Entry? { parts.isEmpty ? nil : parts[id.part][id] }
 
         mutating func purge(_ part: Int, before moment: NumericDate) -> (seen: Int, gone: Int) {
             guard !parts.isEmpty else { return (0, 0) }
             let seen = parts[part].count
-            if parts[part].values.contains(where: { $0 < moment }) { parts[part] = parts[part].filter { $0.value >= moment } }
+            if parts[part].values.contains(where: { $0.until < moment }) {
+                parts[part] = parts[part].filter { $0.value.until >= moment }
+            }
             return (seen, seen - parts[part].count)
         }
+    }
+}
+
+/// What is kept of a revocation.
+private protocol RevocationEntry: Sendable {
+    var until: NumericDate { get }
+    /// What holds of two.
+    func merged(with other: Self) -> Self
+}
+
+extension NumericDate: RevocationEntry {
+    fileprivate var until: NumericDate { self }
+    fileprivate func merged(with other: NumericDate) -> NumericDate { Swift.max(self, other) }
+}
+
+/// Which version of an account its tokens must have.
+private struct NeededVersion: RevocationEntry {
+    let until: NumericDate
+    let version: Int64
+
+    func merged(with other: NeededVersion) -> NeededVersion {
+        NeededVersion(until: max(until, other.until), version: max(version, other.version))
     }
 }
 

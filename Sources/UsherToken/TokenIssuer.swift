@@ -37,6 +37,8 @@ public final class TokenIssuer {
         claims.member("exp", expiresAt)
         claims.member("jti", id.description)
         claims.member("sid", session.description)
+        // One that lacks is 0.
+        if user.version > 0 { claims.member("ver", user.version) }
         claims.member("role", user.role)
         claims.member("permissions", user.permissions.map(\.text))
         if settings.personalClaims.contains(.username) { claims.member("username", user.username.text) }
@@ -51,6 +53,18 @@ public final class TokenIssuer {
             )
         }
         return token
+    }
+
+    /// Whether an access token of the user is short enough, whatever the audience and the version.
+    public func fits(_ user: User) -> Bool {
+        let (id, date) = (UUIDv7(high: 0, low: 0), NumericDate(1) << 34)
+        var user = user
+        user.version = Revocation.deleted
+        return settings.audiences.allSatisfy { audience in
+            let token = try? accessToken(
+                id: id, user: user, session: SessionID(id), audience: audience, issuedAt: date, expiresAt: date)
+            return token != nil
+        }
     }
 
     /// The refresh token of a session's present generation.
@@ -92,8 +106,8 @@ public final class TokenIssuer {
     }
 
     /// The names that no custom claim can take: those of RFC 7519 §4.1 and our own.
-    static let reservedClaims: Set<String> = [
-        "iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "role", "permissions", "username", "email",
+    public static let reservedClaims: Set<String> = [
+        "iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "ver", "role", "permissions", "username", "email",
     ]
 
     private static func writeCustomClaims(of user: User, to writer: inout JSONWriter) throws(UsherError) {

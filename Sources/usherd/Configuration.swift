@@ -1,8 +1,10 @@
 import UsherModel
+import UsherToken
 
 /// Everything that can be set, read once at start. Nobody else reads the settings' file or the environment.
 struct Configuration {
     var tokens = TokenSettings()
+    var accounts = AccountSettings()
     var limits = Limits()
     var passwordScheme = PasswordSettings.Scheme.yescrypt
     var passwordCost: Int?
@@ -85,6 +87,9 @@ struct Configuration {
         }
         guard limits.throttle.accountMaxDelay <= Self.maxDelay else {
             throw StartFailure("throttle.account_max_delay must be at most \(DurationText(seconds: Self.maxDelay).text).")
+        }
+        if let name = accounts.profileClaims.first(where: { $0.isEmpty || TokenIssuer.reservedClaims.contains($0) }) {
+            throw StartFailure("account.profile_claims must not name \"\(name.printable)\": no custom claim can have that name.")
         }
         let costs = passwordScheme.costs
         guard costs.contains(passwords.cost) else {

@@ -39,6 +39,7 @@ struct Setting {
             .integer("throttle.recover_per_address", \.limits.throttle.recoverPerAddress, 1...1_000_000),
             .duration("throttle.per_address_window", \.limits.throttle.perAddressWindow, 1...),
             .integer("throttle.max_buckets", \.limits.throttle.buckets, 1_000...100_000_000),
+            .strings("account.profile_claims", \.accounts.profileClaims),
             .optionalString("socket.listen", \.listen),
             .integer("socket.max_line", \.limits.line, 1_024...16_777_216),
             .integer("socket.max_in_flight", \.limits.inFlight, 1...65_536),

@@ -85,9 +85,9 @@ private func checkClaims(of token: consuming VerifiedToken) throws(UsherError) {
     require(reader.members.count == members, "claims were lost or won")
 
     var revocations = Revocations()
-    require(!token.isRevoked(by: revocations), "revoked by nothing")
+    require(token.standing(by: revocations) == .live, "revoked by nothing")
     revocations.insert(Revocation(kind: .token, id: token.id(), until: token.until()))
-    require(token.isRevoked(by: revocations), "a revocation does not hold")
+    require(token.standing(by: revocations) == .revoked, "a revocation does not hold")
     require(!token.id().isEmpty && !token.sessionID().isEmpty && !token.userID().isEmpty, "an empty id")
     _ = token.hasRole(among: ["user", ""])
     require(token.lacking(["a", "b:c"]).count <= 2, "more lacks than was asked")

@@ -75,6 +75,9 @@ def parse_reply(line):
         allowed.add(name)
     if code == "bad_request":
         allowed.add("offset")
+    if code == "token_revoked" and "reason" in reply:
+        assert reply["reason"] == "stale", line
+        allowed.add("reason")
     assert set(names) <= allowed, line
     return reply
 

@@ -7,7 +7,8 @@ public final class ScriptedStore: Store {
     public let inner: InMemoryStore
 
     public enum Call: Hashable, Sendable {
-        case revocations, lookUp, account, takenField, create, open, update, endSessions, revoke, purge, throttles, keep
+        case revocations, lookUp, account, edit, delete, sessions, takenField, create, open, update, endSessions, revoke, purge,
+            throttles, keep
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void
@@ -46,7 +47,7 @@ public final class ScriptedStore: Store {
     /// The calls so far.
     public var made: [Call] { script.withLock { $0.made } }
 
-    private func perform<Answer>(
+    func perform<Answer>(
         _ call: Call, _ body: () async throws(UsherError) -> Answer
     ) async throws(UsherError) -> Answer {
         let (before, after) = script.withLock { script in
@@ -65,10 +66,6 @@ public final class ScriptedStore: Store {
 
     public func lookUp(_ name: LoginName) async throws(UsherError) -> Lookup {
         try await perform(.lookUp) { () async throws(UsherError) in try await inner.lookUp(name) }
-    }
-
-    public func account(_ id: UserID) async throws(UsherError) -> Account? {
-        try await perform(.account) { () async throws(UsherError) in try await inner.account(id) }
     }
 
     public func takenField(username: Username, email: Email) async throws(UsherError) -> String? {

@@ -68,6 +68,7 @@ import UsherTesting
     /// Makes a database what one of version 2 was.
     private static let asVersion2 = """
         DROP TABLE throttles; DROP TABLE known_addresses;
+        ALTER TABLE users DROP COLUMN version; ALTER TABLE revocations DROP COLUMN version;
         PRAGMA user_version = 2;
         """
     /// The same for version 1.

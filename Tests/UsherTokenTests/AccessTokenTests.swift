@@ -41,6 +41,7 @@ import UsherTesting
         ("role", "null"), ("role", "1"),
         ("role", #"["admin"]"#), ("permissions", "null"), ("permissions", #""a b""#), ("permissions", "{}"),
         ("permissions", "[1]"), ("permissions", #"["a",null]"#),
+        ("ver", "null"), ("ver", "-1"), ("ver", "1.5"), ("ver", #""1""#), ("ver", "9223372036854775808"),
         ("permissions", #"["a",["b"]]"#), ("permissions", #"[{"a":1}]"#), ("permissions", "true"),
     ])
     func `a claim that may lack is of its type where it stands`(_ name: String, _ json: String) throws {
@@ -60,6 +61,35 @@ import UsherTesting
         let forge = try Forge()
         let payload = Forge.payload((name, json))
         #expect(try forge.see(forge.token(payload)).claims == payload)
+    }
+
+    @Test func `an account that has changed makes older tokens stale`() throws {
+        let forge = try Forge()
+        func token(_ version: String?, sub: String = Revocations.sub) -> String {
+            forge.token(Forge.payload(("sub", #""\#(sub)""#), ("ver", version)))
+        }
+        var revocations = Revocations()
+        revocations.insert(Revocation(kind: .user, id: Revocations.sub, until: 2000, version: 2))
+        for version in [nil, "0", "1"] { #expect(try forge.standing(token(version), by: revocations) == .stale) }
+        for version in ["2", "3", "9007199254740993"] {
+            #expect(try forge.standing(token(version), by: revocations) == .live)
+        }
+        // An escape changes nothing of who it is; another case does.
+        let escaped = #"\u0030"# + Revocations.sub.dropFirst()
+        #expect(try forge.standing(token("1", sub: escaped), by: revocations) == .stale)
+        #expect(try forge.standing(token("1", sub: Revocations.sub.uppercased()), by: revocations) == .live)
+        #expect(try forge.standing(token("1", sub: "other"), by: revocations) == .live)
+        // What is revoked is not only stale.
+        revocations.insert(Revocation(kind: .token, id: Forge.jti, until: 2000))
+        #expect(try forge.standing(token("1"), by: revocations) == .revoked)
+    }
+
+    @Test func `no token of a deleted account is good`() throws {
+        let forge = try Forge()
+        var revocations = Revocations()
+        revocations.insert(Revocation(kind: .user, id: Revocations.sub, until: 2000, version: Revocation.deleted))
+        let token = forge.token(Forge.payload(("sub", #""\#(Revocations.sub)""#), ("ver", "7")))
+        #expect(try forge.standing(token, by: revocations) == .revoked)
     }
 
     @Test func `claims inside claims count for nothing`() throws {
@@ -329,4 +359,9 @@ import UsherTesting
         let payload = Forge.payload(("x", #" [ 1 , "é\u00e9\/" ] "#))
         #expect(try forge.see(forge.token(payload)).claims == payload)
     }
+}
+
+extension Revocations {
+    /// A user of the daemon's.
+    fileprivate static let sub = "01900000-0000-7000-8000-0000000000ab"
 }

@@ -88,7 +88,7 @@ struct Forge {
         let token = try accessToken(text)
         try token.check(audience: Array(audience.utf8).span)
         try token.checkTime(now: now, tolerance: tolerance)
-        if token.isRevoked(by: revocations) { throw UsherError(.tokenRevoked) }
+        if token.standing(by: revocations) != .live { throw UsherError(.tokenRevoked) }
         var writer = JSONWriter()
         token.writeClaims(to: &writer)
         return Seen(
@@ -100,6 +100,10 @@ struct Forge {
     func accessToken(_ text: [UInt8]) throws(UsherError) -> AccessToken {
         let workspace = issuer.workspace()
         return try AccessToken(verified(text, by: access, as: .access, workspace), issuer: settings.issuer)
+    }
+
+    func standing(_ token: String, by revocations: Revocations) throws(UsherError) -> AccessToken.Standing {
+        try accessToken(Array(token.utf8)).standing(by: revocations)
     }
 
     func hasRole(_ token: String, among roles: [String]) throws(UsherError) -> Bool {

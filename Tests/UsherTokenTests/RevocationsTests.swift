@@ -51,6 +51,23 @@ import UsherTesting
         }
     }
 
+    @Test func `of two of a user the longer holds and the newer version`() throws {
+        for order in [[(100, 2), (200, 1)], [(200, 1), (100, 2)]] as [[(NumericDate, Int64)]] {
+            var revocations = Revocations()
+            #expect(!revocations.hasUsers)
+            for (until, version) in order {
+                revocations.insert(Revocation(kind: .user, id: Self.uuid, until: until, version: version))
+            }
+            #expect(revocations.count == 1 && revocations.hasUsers)
+            #expect(revocations.contains(.user, Self.uuid))
+            #expect(!revocations.contains(.session, Self.uuid))
+            revocations.purge(before: 200)
+            #expect(revocations.hasUsers)
+            revocations.purge(before: 201)
+            #expect(revocations.isEmpty && !revocations.hasUsers)
+        }
+    }
+
     @Test func `a purge takes what is over and leaves the rest`() {
         var revocations = Revocations()
         for number in 0..<100 {

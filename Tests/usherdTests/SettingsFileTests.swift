@@ -14,7 +14,7 @@ struct SettingsFileTests {
         "throttle.login_failures": "7", "throttle.address_failures": "70", "throttle.login_window": #""20m""#,
         "throttle.account_failures": "50", "throttle.account_max_delay": #""30m""#, "throttle.register_per_address": "9",
         "throttle.recover_per_address": "8", "throttle.per_address_window": #""2h""#, "throttle.max_buckets": "5000",
-        "socket.listen": #""/run/usher.sock""#, "socket.max_line": "4096",
+        "account.profile_claims": #"["department", "é"]"#, "socket.listen": #""/run/usher.sock""#, "socket.max_line": "4096",
         "socket.max_in_flight": "7", "socket.max_connections": "100", "socket.max_connections_per_uid": "50",
         "server.state": #""/var/lib/usher""#, "server.drain_timeout": #""3s""#, "store.queue": "99",
         "store.timeout": #""9s""#, "log.level": #""debug""#,

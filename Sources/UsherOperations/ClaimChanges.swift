@@ -1,0 +1,66 @@
+import UsherJSON
+import UsherModel
+import UsherToken
+
+/// Custom claims to be set, or removed where they are null.
+struct ClaimChanges: Sendable {
+    /// Each value as JSON on one line; nil to remove the claim.
+    private let changes: [(name: [UInt8], value: [UInt8]?)]
+
+    /// Nil if the request has no `claims`.
+    /// - Parameter allowed: the names that may be changed.
+    /// - Throws: `invalid_field` of `claims`.
+    init?(of request: JSONReader, in line: Span<UInt8>, allowed: [String]) throws(UsherError) {
+        guard let value = request.value("claims", in: line) else { return nil }
+        guard value.kind == .object else { throw .invalidField("claims", "The member \"claims\" must be an object.") }
+        var object = JSONReader(nesting: Limits.nesting)
+        do throws(JSONFault) {
+            try object.read(line, in: value.range)
+        } catch {
+            throw UsherError(.internal, cause: "an object was validated, and is not valid")
+        }
+        var changes: [(name: [UInt8], value: [UInt8]?)] = []
+        for member in object.members {
+            let name = member.name.bytes(in: line)
+            // By bytes: names that Unicode takes for equivalent are two.
+            guard allowed.contains(where: { $0.utf8.elementsEqual(name) }) else {
+                throw .invalidField("claims", "There is a claim that users may not set themselves (profile_claims).")
+            }
+            guard member.value.kind != .null else {
+                changes.append((name, nil))
+                continue
+            }
+            var text = JSONWriter()
+            text.rawOnOneLine(line.extracting(member.value.range))
+            changes.append((name, text.bytes))
+        }
+        self.changes = changes
+    }
+
+    /// The user's claims with the changes, as the text of a JSON object.
+    /// - Throws: `internal` if the user's claims are no JSON.
+    func applied(to user: User) throws(UsherError) -> String {
+        let old = Array(user.claims.utf8)
+        var reader = JSONReader(nesting: Limits.nesting)
+        do throws(JSONFault) {
+            try reader.read(old.span)
+        } catch {
+            throw UsherError(
+                .internal,
+                cause: "the claims of user \(user.id) in the store are no JSON: \(error.reason.rawValue) at \(error.offset)")
+        }
+        var new = JSONWriter()
+        new.openObject()
+        for member in reader.members {
+            let name = member.name.bytes(in: old.span)
+            guard !changes.contains(where: { $0.name == name }) else { continue }
+            new.member(String(decoding: name, as: UTF8.self), raw: old.span.extracting(member.value.range))
+        }
+        for (name, value) in changes {
+            guard let value else { continue }
+            new.member(String(decoding: name, as: UTF8.self), raw: value.span)
+        }
+        new.closeObject()
+        return String(decoding: new.bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,47 @@
+import UsherJSON
+import UsherModel
+
+/// DELETE: one's own account goes, and all that hangs on it. Its name and email are free again, its id never; its tokens die at once.
+struct Delete: DeferredRequest {
+    static let operation = Operation(
+        name: "DELETE",
+        summary: "Delete the account of a token's bearer.",
+        members: [
+            .init("token", "string: an access token, or give \"authorization\""),
+            .init("authorization", "string: a whole Authorization header value"),
+            .init("audience", "string, optional: whom the token must be for"),
+            .init("password", "string"),
+            .init("client", "object, optional: {\"ip\",\"user_agent\"} of the end user"),
+        ],
+        example: #"{"op":"DELETE","token":"eyJhbGciOi...","password":"correct horse"}"#,
+        event: .delete,
+        run: .deferred { request, line, service throws(UsherError) in
+            try Delete(reading: request, line, service)
+        })
+
+    private let bearer: Bearer
+    private let password: SharedSecret
+    private let client: Client
+
+    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+        bearer = try request.bearer(in: line, service)
+        password = try request.requiredSecret("password", in: line)
+        client = try request.client(in: line)
+    }
+
+    func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
+        attempt.client = client
+        let (account, _) = try await service.reauthenticate(bearer, password: password, as: attempt) { _, _ in }
+        let revocation = try await service.store.delete(
+            account.user.id, verified: account.passwordHash, until: service.lastIssued())
+        guard let revocation else {
+            throw UsherError(.invalidCredentials, "The password has changed meanwhile, or the account is gone.")
+        }
+        service.refuse([revocation])
+        return Deleted()
+    }
+
+    private struct Deleted: Output {
+        func write(to writer: inout JSONWriter) { writer.member("deleted", true) }
+    }
+}

@@ -1,0 +1,101 @@
+import UsherJSON
+import UsherModel
+import UsherToken
+
+/// PROFILE: one's own account as it is now, and the changes that one may make to it.
+struct Profile: DeferredRequest {
+    static let operation = Operation(
+        name: "PROFILE",
+        summary: "Show the account of a token's bearer, and change it.",
+        members: [
+            .init("token", "string: an access token, or give \"authorization\""),
+            .init("authorization", "string: a whole Authorization header value"),
+            .init("audience", "string, optional: whom the token must be for"),
+            .init("username", "string, optional: a new one"),
+            .init("email", "string, optional: a new one; needs \"password\", and is unconfirmed until CONFIRM"),
+            .init("claims", "object, optional: custom claims to set, null to remove; only those that profile_claims names"),
+            .init("password", "string: required with \"email\""),
+            .init("client", "object, optional: {\"ip\",\"user_agent\"} of the end user"),
+        ],
+        example: #"{"op":"PROFILE","token":"eyJhbGciOi...","claims":{"department":"R&D"}}"#,
+        event: nil,
+        run: .deferred { request, line, service throws(UsherError) in
+            try Profile(reading: request, line, service)
+        })
+
+    private let bearer: Bearer
+    private let username: Username?
+    private let email: Email?
+    private let claims: ClaimChanges?
+    private let password: SharedSecret?
+    private let client: Client
+
+    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+        bearer = try request.bearer(in: line, service)
+        let name = try request.string("username", in: line)
+        username = if let name { try Username(parsing: name) } else { nil }
+        let address = try request.string("email", in: line)
+        email = if let address { try Email(parsing: address) } else { nil }
+        claims = try ClaimChanges(of: request, in: line, allowed: service.accounts.profileClaims)
+        client = try request.client(in: line)
+        let isAsked = email != nil || request.value("password", in: line) != nil
+        password = isAsked ? try request.requiredSecret("password", in: line) : nil
+    }
+
+    func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
+        attempt.client = client
+        guard username != nil || email != nil || claims != nil else {
+            return Shown(user: try await service.account(of: bearer, as: attempt).user)
+        }
+        attempt.finding = .profile
+        let old: Account
+        if let password {
+            (old, _) = try await service.reauthenticate(bearer, password: password, as: attempt) { _, _ in }
+        } else {
+            old = try await service.account(of: bearer, as: attempt)
+        }
+        let new = try changed(old)
+        // Signing is the reactor's: it cannot be tried where the store has the last word.
+        try check(new.user, service)
+        let edited = try await service.store.edit(old.user.id, until: service.lastIssued()) { account throws(UsherError) in
+            // Somebody else has changed it meanwhile.
+            guard !account.outdatesTokens(of: old), account.passwordHash == old.passwordHash else { throw .busy }
+            account.user.username = new.user.username
+            account.user.email = new.user.email
+            account.user.emailVerified = new.user.emailVerified && account.user.emailVerified
+            account.user.claims = new.user.claims
+        }
+        guard let edited else { throw UsherError(.tokenRevoked) }
+        if let revocation = edited.revocation { service.refuse([revocation]) }
+        attempt.user = edited.account.user
+        return Shown(user: edited.account.user)
+    }
+
+    private func changed(_ old: Account) throws(UsherError) -> Account {
+        var new = old
+        if let username { new.user.username = username }
+        if let email {
+            new.user.email = email
+            // The same in another case is the same to whoever reads the mail.
+            if email.folded != old.user.email.folded { new.user.emailVerified = false }
+        }
+        if let claims { new.user.claims = try claims.applied(to: old.user) }
+        return new
+    }
+
+    /// - Throws: `invalid_field` where tokens would not fit a cookie any more.
+    private func check(_ user: User, _ service: AuthService) throws(UsherError) {
+        guard !service.issuer.fits(user) else { return }
+        throw .invalidField(
+            claims != nil ? "claims" : email != nil ? "email" : "username",
+            "With this an access token would have more than \(Limits.accessToken) bytes.")
+    }
+
+    private struct Shown: Output {
+        let user: User
+        func write(to writer: inout JSONWriter) {
+            writer.name("user")
+            user.write(to: &writer)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import UsherJSON
+import UsherModel
+
+/// SESSIONS: where one is logged in. REVOKE with an id of the list ends one.
+struct Sessions: DeferredRequest {
+    static let operation = Operation(
+        name: "SESSIONS",
+        summary: "List the sessions of a token's bearer.",
+        members: [
+            .init("token", "string: an access token, or give \"authorization\""),
+            .init("authorization", "string: a whole Authorization header value"),
+            .init("audience", "string, optional: whom the token must be for"),
+        ],
+        example: #"{"op":"SESSIONS","token":"eyJhbGciOi..."}"#,
+        event: nil,
+        run: .deferred { request, line, service throws(UsherError) in
+            Sessions(bearer: try request.bearer(in: line, service))
+        })
+
+    let bearer: Bearer
+
+    func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
+        _ = try await service.account(of: bearer, as: attempt)
+        let sessions = try await service.store.sessions(of: bearer.user, at: service.clock.now())
+        // One that is refused in memory alone is ended as soon as the store can.
+        return Listed(sessions: sessions.filter { !service.isBlocked($0.id) }, current: bearer.session)
+    }
+
+    private struct Listed: Output {
+        let sessions: [Session]
+        let current: SessionID
+
+        func write(to writer: inout JSONWriter) {
+            writer.name("sessions")
+            writer.openArray()
+            for session in sessions { session.write(to: &writer, isCurrent: session.id == current) }
+            writer.closeArray()
+        }
+    }
+}
+
+extension Session {
+    fileprivate func write(to writer: inout JSONWriter, isCurrent: Bool) {
+        writer.openObject()
+        writer.member("id", id.description)
+        writer.member("current", isCurrent)
+        writer.member("audience", audience)
+        writer.member("created_at", createdAt)
+        writer.member("last_used_at", rotatedAt)
+        writer.member("expires_at", expiresAt)
+        writer.name("client")
+        writer.openObject()
+        if let address = client.address { writer.member("ip", address.description) }
+        if let agent = client.userAgent { writer.member("user_agent", agent) }
+        writer.closeObject()
+        writer.closeObject()
+    }
+}

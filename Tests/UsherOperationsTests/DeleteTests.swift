@@ -1,0 +1,62 @@
+import Testing
+import UsherHarness
+import UsherModel
+import UsherOperations
+import UsherTesting
+
+struct DeleteTests {
+    private let harness = Harness()
+
+    private func delete(_ token: String, _ password: String = Harness.password) async -> Reply {
+        await harness.ask("DELETE", ["token": token, "password": password])
+    }
+
+    @Test func nothingOfTheAccountIsLeft() async {
+        let first = await harness.register()
+        let other = await harness.login()
+        #expect(await delete(first.accessToken, "wrong horse").error == "invalid_credentials")
+        #expect(await harness.ask("DELETE", ["token": first.accessToken]).field == "password")
+        #expect(await harness.ask("DELETE", ["password": Harness.password]).error == "token_required")
+        let reply = await delete(first.accessToken)
+        #expect(reply.bool("deleted") == true, "\(reply)")
+        #expect(harness.log.events(.delete).map(\.result).contains("ok"))
+        let next = await harness.register()
+        #expect(next.isOK)
+        #expect(harness.userID(next) != harness.userID(first))
+        for token in [first, other] {
+            let refused = await harness.verify(token.accessToken)
+            #expect(refused.error == "token_revoked" && !refused.has("reason"))
+            #expect(await harness.refresh(token.refreshToken).error == "token_revoked")
+            #expect(await delete(token.accessToken).error == "token_revoked")
+        }
+        let later = Harness(restartOf: harness)
+        later.service.refuse((try? await later.store.revocations(since: 0)) ?? [])
+        #expect(await later.verify(first.accessToken).error == "token_revoked")
+        #expect(await later.verify(next.accessToken).isOK)
+    }
+
+    @Test func aStoreThatFailsLeavesTheAccount() async {
+        let first = await harness.register()
+        harness.store.fail([.delete], with: .storeUnavailable(cause: "full"))
+        #expect(await delete(first.accessToken).error == "store_unavailable")
+        harness.store.fail([.delete], with: nil)
+        #expect(await harness.verify(first.accessToken).isOK)
+        #expect(await delete(first.accessToken).isOK)
+    }
+
+    @Test func guessesAreThrottledWithThoseOfLogin() async {
+        let first = await harness.register()
+        let client = ["client": ["ip": "192.0.2.9"]]
+        for _ in 0..<3 { _ = await harness.login("ada", "wrong horse", client) }
+        for _ in 0..<2 {
+            let reply = await harness.ask(
+                "DELETE",
+                (["token": first.accessToken, "password": "wrong"] as [String: Any]).merging(client) { _, other in other })
+            #expect(reply.error == "invalid_credentials")
+        }
+        let reply = await harness.ask(
+            "DELETE",
+            (["token": first.accessToken, "password": Harness.password] as [String: Any]).merging(client) { _, other in other })
+        #expect(reply.error == "rate_limited" && reply.integer("retry_after") ?? 0 > 0)
+    }
+}
