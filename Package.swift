@@ -31,6 +31,8 @@ let package = Package(
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        // libpwquality, and the cracklib that it is built on.
+        .systemLibrary(name: "CPwquality", pkgConfig: "pwquality", providers: [.apt(["libpwquality-dev", "libcrack2-dev"])]),
         .target(name: "CEpoll"),
         .target(name: "CTOML"),
         .target(name: "CPlatform", linkerSettings: [.linkedLibrary("crypto")]),
@@ -48,6 +50,7 @@ let package = Package(
 
         // The adapters: each the model and one C library.
         module("UsherCrypto", ["UsherModel", "COpenSSL", "CCrypt"]),
+        module("UsherQuality", ["UsherModel", "UsherThreads", "CPwquality"]),
         module("UsherSQLite", ["UsherModel", "UsherThreads", "CSQLite"]),
         module("UsherSystemd", ["UsherModel", "UsherThreads", "CSystemd"]),
 
@@ -55,7 +58,7 @@ let package = Package(
             name: "usherd",
             dependencies: [
                 "UsherServer", "UsherWire", "UsherOperations", "UsherToken", "UsherModel", "UsherThreads",
-                "UsherCrypto", "UsherSQLite", "UsherSystemd", "CTOML",
+                "UsherCrypto", "UsherQuality", "UsherSQLite", "UsherSystemd", "CTOML",
             ],
             swiftSettings: settings),
 
@@ -87,6 +90,7 @@ let package = Package(
             ]),
         tests("usherdTests", ["usherd", "UsherModel"]),
         tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
+        tests("UsherQualityTests", ["UsherQuality", "UsherCrypto", "UsherModel", "CPwquality"]),
         tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads", "UsherTesting"]),
         // A disk that forgets what was not synced.
         .target(name: "CPowerCut", path: "Tests/CPowerCut"),

@@ -33,9 +33,9 @@ public struct CryptHasher: PasswordHasher {
     /// - Throws: `internal` when the library fails; `weak_password` for a password that the caller should have refused: with a
     ///   NUL inside, or longer than the scheme takes into account.
     public func hash(_ password: borrowing SecretBytes) throws(UsherError) -> PasswordHash {
-        guard !password.contains(0) else { throw UsherError(.weakPassword, detail: .reason("nul")) }
+        guard !password.contains(0) else { throw .weakPassword(.nul) }
         let phrase = try Phrase(password, maxLength: settings.scheme.maxLength)
-        guard phrase.isWhole else { throw UsherError(.weakPassword, detail: .reason("too_long")) }
+        guard phrase.isWhole else { throw .weakPassword(.tooLong(atMost: settings.scheme.maxLength)) }
         let setting = try settings.freshSetting()
         let hash = try crypt(phrase, setting: setting)
         guard hash.starts(with: setting.utf8), hash.count == decoy.text.utf8.count else {

@@ -40,6 +40,14 @@ public struct Limits: Sendable, Equatable {
     /// The most names in AUTHORIZE's `roles` or `permissions`.
     public static let authorizeNames = 256
 
+    // MARK: Passwords
+    /// The shortest part of a name that a password must not contain, in bytes: what is shorter is in too many words.
+    public static let nameWord = 4
+    /// The most passwords on the list of breached ones: 8 bytes of memory each.
+    public static let breachedPasswords = 50_000_000
+    /// The longest line of that list, in bytes: no password is longer.
+    public static let breachedLine = 512
+
     // MARK: Queues
     /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.
     public var hashWorkers = 0

@@ -1,4 +1,5 @@
 import UsherModel
+import UsherQuality
 
 /// Everything that can be set, read once at start. Nobody else reads the settings' file or the environment.
 struct Configuration {
@@ -7,6 +8,9 @@ struct Configuration {
     var passwordScheme = PasswordSettings.Scheme.yescrypt
     var passwordCost: Int?
     var passwordMinLength = 8
+    /// `noDictionary` for none.
+    var passwordDictionary: String? = CrackDictionary.usualPath
+    var breachedList: String?
     var listen: String?
     var state: String?
     var logLevel = LogLevel.info
@@ -24,6 +28,9 @@ struct Configuration {
             }
         }
     }
+
+    /// What `[password] dictionary` says where there is to be none.
+    static let noDictionary = "none"
 
     var passwords: PasswordSettings {
         PasswordSettings(scheme: passwordScheme, cost: passwordCost, minLength: passwordMinLength)

@@ -15,7 +15,7 @@ def fresh_name(prefix="user"):
 def registration(**changes):
     """The members of a REGISTER that succeeds, apart from the changes; a change to None leaves the member out."""
     name = fresh_name()
-    request = {"op": "REGISTER", "username": name, "email": f"{name}@example.org", "password": f"password of {name}", **changes}
+    request = {"op": "REGISTER", "username": name, "email": f"{name}@example.org", "password": f"quiet lamp {os.urandom(6).hex()}", **changes}
     return {member: value for member, value in request.items() if value is not None}
 
 
