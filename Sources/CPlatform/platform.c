@@ -41,9 +41,29 @@ static void cleanse_freed(size_t size)
 void usher_cleanse_remains(size_t size)
 {
     cleanse_stack();
-    cleanse_freed(size);
-    cleanse_freed(size + 1);
+    /* A string of that length is a byte longer, and its block may be larger by what is too little for a block of its own. */
+    for (size_t more = 0; more <= 32; more += 16) cleanse_freed(size + more);
 }
+
+static int cleanse_variables(struct dl_phdr_info *object, size_t size, void *context)
+{
+    (void)size;
+    int is_its_own = 0;
+    for (int index = 0; index < object->dlpi_phnum; index++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[index];
+        uintptr_t start = object->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_LOAD && (uintptr_t)context - start < segment->p_memsz) is_its_own = 1;
+    }
+    if (!is_its_own || !object->dlpi_name[0]) return is_its_own;
+    for (int index = 0; index < object->dlpi_phnum; index++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[index];
+        if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_W)) continue;
+        OPENSSL_cleanse((char *)object->dlpi_addr + segment->p_vaddr + segment->p_filesz, segment->p_memsz - segment->p_filesz);
+    }
+    return 1;
+}
+
+void usher_cleanse_variables(const void *within) { dl_iterate_phdr(cleanse_variables, (void *)within); }
 
 static int release(struct dl_phdr_info *object, size_t size, void *context)
 {

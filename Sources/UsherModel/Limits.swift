@@ -41,8 +41,8 @@ public struct Limits: Sendable, Equatable {
     public static let authorizeNames = 256
 
     // MARK: Passwords
-    /// The shortest part of a name that a password must not contain, in bytes: what is shorter is in too many words.
-    public static let nameWord = 4
+    /// The parts of a name that a password must not contain, in bytes: what is shorter is in too many words, what is longer is cut.
+    public static let nameWord = 4...24
     /// The most passwords on the list of breached ones: 8 bytes of memory each.
     public static let breachedPasswords = 50_000_000
     /// The longest line of that list, in bytes: no password is longer.

@@ -16,7 +16,7 @@ public struct PasswordOwner: Sendable, Equatable {
     }
 
     /// What a password of theirs must not contain, in small letters, each once: username and local part, whole and in parts, and the labels
-    /// of the domain but the last, which they share with everybody. All are at least `Limits.nameWord` long.
+    /// of the domain but the last, which they share with everybody. They are as long as `Limits.nameWord` says.
     public var words: [String] {
         let address = email.folded.split(separator: "@")
         var words: [String] = []
@@ -27,7 +27,8 @@ public struct PasswordOwner: Sendable, Equatable {
         let labels = (address.last ?? "").split(separator: ".")
         words += (labels.count > 1 ? labels.dropLast() : labels).map(String.init)
         var known: Set<String> = []
-        return words.filter { $0.utf8.count >= Limits.nameWord && known.insert($0).inserted }
+        return words.map { String($0.prefix(Limits.nameWord.upperBound)) }
+            .filter { $0.utf8.count >= Limits.nameWord.lowerBound && known.insert($0).inserted }
     }
 }
 

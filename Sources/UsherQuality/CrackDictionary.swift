@@ -49,7 +49,9 @@ public struct CrackDictionary: Sendable {
 
     /// What cracklib has against a password; nil if nothing. The lock is the caller's.
     private static func answer(to password: UnsafePointer<CChar>, _ path: String, _ username: String) -> String? {
-        unsafe FascistCheckUser(password, path, username, nil).map { unsafe String(cString: $0) }
+        // It makes its variants of the password in variables.
+        defer { unsafe cleanseVariables(ofLibraryOf: GetDefaultCracklibDict()) }
+        return unsafe FascistCheckUser(password, path, username, nil).map { unsafe String(cString: $0) }
     }
 
     /// - Throws: `internal` if the dictionary cannot be read any more.

@@ -11,11 +11,13 @@ public struct LibraryQuality: PasswordQuality {
 
     public func weakness(of password: borrowing SecretBytes, owner: PasswordOwner) throws(UsherError) -> PasswordWeakness? {
         let words = owner.words.joined(separator: " ")
-        defer { cleanseRemains(ofSecretOf: password.count) }
         let answer = libraries.withLock { _ in
-            unsafe password.withCString { password in
+            let count = password.count
+            return unsafe password.withCString { password in
                 Result { () throws(UsherError) -> PasswordWeakness? in
-                    if let weakness = try unsafe pwquality(password, words) { return weakness }
+                    // At once each time: later the blocks it has freed may have become parts of others.
+                    defer { cleanseRemains(ofSecretOf: count) }
+                    if let weakness = try unsafe pwquality(password, count, words) { return weakness }
                     return try unsafe dictionary?.weakness(of: password, username: owner.username.folded)
                 }
             }
@@ -23,7 +25,10 @@ public struct LibraryQuality: PasswordQuality {
         return try answer.get()
     }
 
-    private func pwquality(_ password: UnsafePointer<CChar>, _ words: String) throws(UsherError) -> PasswordWeakness? {
+    private func pwquality(_ password: UnsafePointer<CChar>, _ count: Int, _ words: String) throws(UsherError)
+        -> PasswordWeakness?
+    {
+        defer { cleanseRemains(ofSecretOf: count) }
         // Everything that could be asked of a password's composition is 0 here, which is off.
         guard let settings = unsafe pwquality_default_settings() else { throw PwqualityError.memory.asFailure }
         defer { unsafe pwquality_free_settings(settings) }

@@ -138,7 +138,8 @@ enum Daemon {
                 hasher: try CryptHasher(settings: configuration.passwords), clock: clock)
             return AuthService(
                 tokens: configuration.tokens, passwords: configuration.passwords, limits: configuration.limits, issuer: issuer,
-                store: store, workers: pool, quality: quality, clock: clock, random: random, hash: OpenSSLHash(), log: journal, version: version)
+                store: store, workers: pool, quality: quality, clock: clock, random: random, hash: OpenSSLHash(), log: journal,
+                version: version)
         } catch {
             throw StartFailure(error.cause ?? error.message)
         }

@@ -79,6 +79,10 @@ class Recognisable:
         return {
             "the head": self.head.encode(), "the tail": self.tail.encode(), "the escaped head": escaped(self.head)[:48].encode(),
             "the escaped tail": escaped(self.tail)[:48].encode(), "the middle": (self.head + self.tail)[8:24].encode(),
+            # As password checks read them: in small letters, and backwards.
+            "the small head": self.head.lower().encode(), "the small tail": self.tail.lower().encode(),
+            "the small middle": (self.head + self.tail)[8:24].lower().encode(),
+            "the head reversed": self.head.lower()[::-1].encode(), "the tail reversed": self.tail.lower()[::-1].encode(),
         }
 
 

@@ -46,7 +46,8 @@ public final class Harness {
             issuer: TokenIssuer(
                 accessKey: Secrets.access.key(tokens.algorithm), refreshKey: Secrets.refresh.key(tokens.algorithm),
                 hash: OpenSSLHash(), settings: tokens),
-            store: store, workers: workers, quality: quality, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(), log: log,
+            store: store, workers: workers, quality: quality, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(),
+            log: log,
             version: "0.0.1-test")
     }
 

@@ -117,7 +117,8 @@ struct RegisterTests {
         #expect(reply.string("reason") == weakness.word)
         #expect(reply.integer("status") == 422)
         #expect(harness.hasher.counts.hashes == 0)
-        #expect(harness.quality.owners == [PasswordOwner(username: Username(stored: "Ada"), email: Email(stored: "Ada@Example.org"))])
+        #expect(
+            harness.quality.owners == [PasswordOwner(username: Username(stored: "Ada"), email: Email(stored: "Ada@Example.org"))])
         #expect(await harness.register("Ada", ["password": "another one"]).isOK)
     }
 

@@ -22,7 +22,8 @@ import UsherModel
 
     /// Of `Summer2024!`, `password` and `letmein`, by sha1sum.
     private static let hashes = [
-        "7e8b0a3433f1210a9699d85420e363a1b162ecac", "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8", "b7a875fc1ea228b9061041b7cec4bd3c52ab3ce3",
+        "7e8b0a3433f1210a9699d85420e363a1b162ecac", "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8",
+        "b7a875fc1ea228b9061041b7cec4bd3c52ab3ce3",
     ]
 
     @Test("Passwords, one a line", arguments: ["\n", "\r\n"]) func plain(_ end: String) throws {
@@ -36,7 +37,8 @@ import UsherModel
 
     @Test("SHA-1 in full, with counts or without, in any case and order") func hashes() throws {
         for content in [
-            "\(Self.hashes[2])\n\(Self.hashes[1])\n", "\(Self.hashes[1].uppercased()):9659365\r\n\(Self.hashes[2].uppercased()):1\r\n",
+            "\(Self.hashes[2])\n\(Self.hashes[1])\n",
+            "\(Self.hashes[1].uppercased()):9659365\r\n\(Self.hashes[2].uppercased()):1\r\n",
             "\(Self.hashes[1]):3\n\n\(Self.hashes[2])",
         ] {
             let list = try list(content)

@@ -13,7 +13,8 @@ import UsherModel
     @Test(
         "Good passwords of any composition pass",
         arguments: [
-            "correct horse", "correct horse battery staple", "quiet lamp 7", "nurdlethwap", "тихая лампа", "静かなランプの光を見た", "p\u{1}x\u{7f}\u{ff}kq9",
+            "correct horse", "correct horse battery staple", "quiet lamp 7", "nurdlethwap", "тихая лампа", "静かなランプの光を見た",
+            "p\u{1}x\u{7f}\u{ff}kq9",
             "93057164", "!%&=?:;_", "LKQWZRTP", "9zq.Kw7x",
         ])
     func good(_ password: String) throws {
@@ -31,7 +32,8 @@ import UsherModel
         #expect(try withoutDictionary.weakness(of: password) == nil)
     }
 
-    @Test(arguments: ["12345678", "abcdefgh", "aaaabbbbcccc", "        ", "abababababab"]) func simple(_ password: String) throws {
+    @Test(arguments: ["12345678", "abcdefgh", "aaaabbbbcccc", "        ", "abababababab"]) func simple(_ password: String) throws
+    {
         #expect(try quality.weakness(of: password) == .tooSimple)
     }
 
