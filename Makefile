@@ -1,6 +1,6 @@
 # Usher. `make run` and `make test` are all a newcomer needs; each installs what it lacks.
 
-PACKAGES      = g++ libssl-dev libcrypt-dev libpwquality-dev libcrack2-dev cracklib-runtime libsystemd-dev libsqlite3-dev \
+PACKAGES      = g++ libssl-dev libcrypt-dev libargon2-dev libpwquality-dev libcrack2-dev cracklib-runtime libsystemd-dev libsqlite3-dev \
                 libtomlplusplus-dev pkg-config dpkg-dev socat
 TEST_PACKAGES = mandoc python3 python3-venv python3-pytest python3-jwt ruby ruby-jwt php-cli systemd
 

@@ -48,6 +48,21 @@ public struct Limits: Sendable, Equatable {
     /// The longest line of that list, in bytes: no password is longer.
     public static let breachedLine = 512
 
+    /// Memory that a stored hash of Argon2, scrypt or yescrypt may ask for, in bytes.
+    public static let hashMemory = 1 << 30
+    /// Memory times passes of it, in bytes: about 5 s.
+    public static let hashWork = 4 << 30
+    /// Lanes of a stored hash of Argon2.
+    public static let argon2Lanes = 64
+    /// Iterations of a stored hash of PBKDF2: about 3 s.
+    public static let pbkdf2Iterations = 10_000_000
+    /// Rounds of a hash of sha256crypt or sha512crypt that is brought from elsewhere: about 5 s.
+    public static let shaCryptRounds = 10_000_000
+    /// The cost of a hash of bcrypt that is brought from elsewhere: about 6 s.
+    public static let bcryptCost = 17
+    /// The longest salt of a stored hash of Argon2 or PBKDF2, in bytes.
+    public static let hashSalt = 64
+
     // MARK: Queues
     /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.
     public var hashWorkers = 0
