@@ -29,10 +29,11 @@ public struct LibraryQuality: PasswordQuality {
         -> PasswordWeakness?
     {
         defer { cleanseRemains(ofSecretOf: count) }
-        // Everything that could be asked of a password's composition is 0 here, which is off.
+        // Everything that could be asked of a password's composition is 0 here, which is off; the least length is judged elsewhere.
         guard let settings = unsafe pwquality_default_settings() else { throw PwqualityError.memory.asFailure }
         defer { unsafe pwquality_free_settings(settings) }
-        guard unsafe pwquality_set_int_value(settings, PWQ_SETTING_DICT_CHECK, 0) == 0,
+        guard unsafe pwquality_set_int_value(settings, PWQ_SETTING_MIN_LENGTH, PwqualityError.leastLength) == 0,
+            unsafe pwquality_set_int_value(settings, PWQ_SETTING_DICT_CHECK, 0) == 0,
             unsafe pwquality_set_str_value(settings, PWQ_SETTING_BAD_WORDS, words) == 0
         else { throw PwqualityError.memory.asFailure }
         let code = unsafe pwquality_check(settings, password, nil, nil, nil)

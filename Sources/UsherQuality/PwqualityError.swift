@@ -34,13 +34,13 @@ enum PwqualityError: Int32, CaseIterable {
     case sequence = -29
 
     /// The least length that libpwquality takes, whatever is set.
-    static let leastLength = 6
+    static let leastLength: Int32 = 6
 
     /// What it says of a password; nil if it is the library that failed.
     var weakness: PasswordWeakness? {
         switch self {
         case .badWords, .username, .gecos: .containsName
-        case .length, .empty: .tooShort(atLeast: Self.leastLength)
+        case .length, .empty: .tooShort(atLeast: Int(Self.leastLength))
         case .cracklib: .dictionary
         case .palindrome, .sequence, .consecutive, .classRepeat, .classes, .digits, .uppers, .lowers, .others: .tooSimple
         // Of the old password, which is not compared.
