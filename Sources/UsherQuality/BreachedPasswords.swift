@@ -1,7 +1,7 @@
 public import UsherModel
 
-/// Passwords that attackers have: the first 64 bits of the SHA-1 of each, in order. Of a million, half of which are asked for, one in 10^13
-/// others is taken for one of them.
+/// Passwords that attackers have: the first 64 bits of the SHA-1 of each, in order. Beside a million of them, one other password in 10^13 is
+/// taken for one of them.
 public struct BreachedPasswords: PasswordQuality {
     /// In ascending order.
     private let prefixes: [UInt64]
