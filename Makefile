@@ -1,7 +1,9 @@
 # Usher. `make run` and `make test` are all a newcomer needs; each installs what it lacks.
 
-PACKAGES      = g++ libssl-dev libcrypt-dev libsystemd-dev libsqlite3-dev libtomlplusplus-dev pkg-config dpkg-dev socat
-TEST_PACKAGES = mandoc python3 python3-venv python3-pytest python3-jwt ruby ruby-jwt php-cli systemd
+PACKAGES      = g++ libssl-dev libcrypt-dev libargon2-dev libpwquality-dev libcrack2-dev cracklib-runtime libsystemd-dev libsqlite3-dev \
+                libtomlplusplus-dev pkg-config dpkg-dev socat
+TEST_PACKAGES = mandoc openssl python3 python3-venv python3-pytest python3-jwt python3-django python3-argon2 python3-passlib \
+                ruby ruby-jwt ruby-bcrypt php-cli systemd
 
 # A release has the Swift and C++ runtimes in it and needs only Debian's own libraries. (The C++ library is found in a folder where there is
 # only the static one; relative relocations, packed, take 4 KB instead of 550.)

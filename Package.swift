@@ -31,6 +31,9 @@ let package = Package(
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+        // libpwquality, and the cracklib that it is built on.
+        .systemLibrary(name: "CPwquality", pkgConfig: "pwquality", providers: [.apt(["libpwquality-dev", "libcrack2-dev"])]),
         .target(name: "CEpoll"),
         .target(name: "CTOML"),
         .target(name: "CPlatform", linkerSettings: [.linkedLibrary("crypto")]),
@@ -47,7 +50,8 @@ let package = Package(
         module("UsherJSON", []),
 
         // The adapters: each the model and one C library.
-        module("UsherCrypto", ["UsherModel", "COpenSSL", "CCrypt"]),
+        module("UsherCrypto", ["UsherModel", "COpenSSL", "CCrypt", "CArgon2"]),
+        module("UsherQuality", ["UsherModel", "UsherThreads", "CPwquality"]),
         module("UsherSQLite", ["UsherModel", "UsherThreads", "CSQLite"]),
         module("UsherSystemd", ["UsherModel", "UsherThreads", "CSystemd"]),
 
@@ -55,7 +59,7 @@ let package = Package(
             name: "usherd",
             dependencies: [
                 "UsherServer", "UsherWire", "UsherOperations", "UsherToken", "UsherModel", "UsherThreads",
-                "UsherCrypto", "UsherSQLite", "UsherSystemd", "CTOML",
+                "UsherCrypto", "UsherQuality", "UsherSQLite", "UsherSystemd", "CTOML",
             ],
             swiftSettings: settings),
 
@@ -87,6 +91,7 @@ let package = Package(
             ]),
         tests("usherdTests", ["usherd", "UsherModel"]),
         tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
+        tests("UsherQualityTests", ["UsherQuality", "UsherCrypto", "UsherModel", "CPwquality"]),
         tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads", "UsherTesting"]),
         // A disk that forgets what was not synced.
         .target(name: "CPowerCut", path: "Tests/CPowerCut"),

@@ -1,7 +1,9 @@
+import COpenSSL
 public import UsherModel
 
-/// HMAC-SHA256 under keys that are used once (a session's seed), from any thread. A key that signs many messages is an `HMACKey`.
-public struct OpenSSLHash: KeyedHash {
+/// HMAC-SHA256 under keys that are used once (a session's seed), and SHA-1 for lists of breached passwords, from any thread. A key that signs
+/// many messages is an `HMACKey`.
+public struct OpenSSLHash: KeyedHash, SHA1Hash {
     public init() {}
 
     public func hmacSHA256(key: borrowing SecretBytes, message: Span<UInt8>) -> [UInt8] {
@@ -10,5 +12,18 @@ public struct OpenSSLHash: KeyedHash {
             fatalError("libcrypto: HMAC-SHA256 failed; it has no such algorithm, or the machine is out of memory")
         }
         return mac
+    }
+
+    public func sha1Prefix(of message: Span<UInt8>) -> UInt64 {
+        var state = SHA_CTX()
+        var digest: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        unsafe SHA1_Init(&state)
+        unsafe message.withUnsafeBytes { _ = unsafe SHA1_Update(&state, $0.baseAddress, $0.count) }
+        unsafe withUnsafeMutableBytes(of: &digest) { digest in
+            _ = unsafe SHA1_Final(digest.assumingMemoryBound(to: UInt8.self).baseAddress, &state)
+        }
+        // It holds the end of the message.
+        unsafe withUnsafeMutableBytes(of: &state) { unsafe cleanse($0) }
+        return UInt64(bigEndian: digest.0)
     }
 }

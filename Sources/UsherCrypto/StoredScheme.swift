@@ -1,4 +1,4 @@
-/// The hash schemes of crypt(5) that stored hashes may be of. An allow-list, asked before libcrypt is: crypt_r(3) takes what it
+/// The hash schemes of crypt(5) that stored hashes may be of, as libcrypt computes them. An allow-list, asked before libcrypt is: crypt_r(3) takes what it
 /// does not recognise for DES, which hashes 8 characters with a salt of 12 bits.
 enum StoredScheme: CaseIterable {
     case bcrypt, yescrypt, scrypt, sha256, sha512
@@ -44,6 +44,15 @@ enum StoredScheme: CaseIterable {
         case .bcrypt, .yescrypt, .scrypt: String(repeating: ".", count: 22)
         case .sha256, .sha512: String(repeating: ".", count: 16)
         }
+    }
+
+    /// A hash of this setting that nobody has a password for.
+    func decoy(_ setting: String) -> String { setting + plainSalt + digestSeparator + randomDigest() }
+
+    /// What completes a setting to such a hash.
+    func randomDigest() -> String {
+        let alphabet = Array("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+        return String(decoding: HashText.random(count: digestLength).map { alphabet[Int($0 & 63)] }, as: UTF8.self)
     }
 
     /// The most bytes of a password that count.

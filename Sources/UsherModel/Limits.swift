@@ -50,6 +50,29 @@ public struct Limits: Sendable, Equatable {
     /// What is written of it in one transaction.
     public static let throttleBatch = 500
 
+    // MARK: Passwords
+    /// The parts of a name that a password must not contain, in bytes: what is shorter is in too many words, what is longer is cut.
+    public static let nameWord = 4...24
+    /// The most passwords on the list of breached ones: 8 bytes of memory each.
+    public static let breachedPasswords = 50_000_000
+    /// The longest line of that list, in bytes: no password is longer.
+    public static let breachedLine = 512
+
+    /// Memory that a stored hash of Argon2, scrypt or yescrypt may ask for, in bytes.
+    public static let hashMemory = 1 << 30
+    /// Memory times passes of it, in bytes: about 5 s.
+    public static let hashWork = 4 << 30
+    /// Lanes of a stored hash of Argon2.
+    public static let argon2Lanes = 64
+    /// Iterations of a stored hash of PBKDF2: about 3 s.
+    public static let pbkdf2Iterations = 10_000_000
+    /// Rounds of a hash of sha256crypt or sha512crypt that is brought from elsewhere: about 5 s.
+    public static let shaCryptRounds = 10_000_000
+    /// The cost of a hash of bcrypt that is brought from elsewhere: about 6 s.
+    public static let bcryptCost = 17
+    /// The longest salt of a stored hash of Argon2 or PBKDF2, in bytes.
+    public static let hashSalt = 64
+
     // MARK: Queues
     /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.
     public var hashWorkers = 0

@@ -25,6 +25,12 @@ public protocol SigningKey: AnyObject {
     func isValid(_ signature: Span<UInt8>, of message: Span<UInt8>) -> Bool
 }
 
+/// The port to SHA-1 (FIPS 180-4), from any thread. It is what lists of breached passwords come in, and protects nothing here.
+public protocol SHA1Hash: Sendable {
+    /// The first 8 bytes of the hash, the first of them on top.
+    func sha1Prefix(of message: Span<UInt8>) -> UInt64
+}
+
 /// The port to HMAC under a key that is used once, from any thread.
 public protocol KeyedHash: Sendable {
     /// HMAC-SHA256, 32 bytes.

@@ -1,18 +1,25 @@
-/// A password's hash in the form of crypt(5), `$y$…` or `$2b$…`. Prints as `<hash>`.
+/// A password's hash as text: in the form of crypt(5), `$y$…` or `$2b$…`, or, brought from elsewhere, of the PHC (`$argon2id$…`) or of Django
+/// (`pbkdf2_sha256$…`). Prints as `<hash>`.
 public struct PasswordHash: Sendable, Equatable, CustomStringConvertible, CustomReflectable {
     /// The hash itself, for the hasher and the store alone.
     public let text: String
     public init(_ text: String) { self.text = text }
 
-    /// What of it decides how long a password takes to be checked against it: scheme and cost, without salt. `$y$jBT$`, `$2b$12$`, `$6$`.
+    /// What of it decides how long a password takes to be checked against it: scheme and cost, without salt. `$y$jBT$`,
+    /// `$2b$12$`, `$6$`, `$argon2id$v=19$m=65536,t=4,p=1$`, `pbkdf2_sha256$600000$`.
     public var setting: String {
         let bytes = text.utf8
-        let parts = bytes.split(separator: UInt8(ascii: "$"), maxSplits: 3, omittingEmptySubsequences: false)
-        guard parts.count > 2, parts[0].isEmpty else { return "" }
+        let parts = bytes.split(separator: UInt8(ascii: "$"), maxSplits: 4, omittingEmptySubsequences: false)
+        guard parts.count > 2 else { return "" }
+        guard parts[0].isEmpty else {
+            return String(parts[0]) == "pbkdf2_sha256" ? String(text[..<parts[2].startIndex]) : ""
+        }
         let end =
             switch String(parts[1]) {
             // N, r and p, of a fixed length, stand before the salt without a separator.
             case "7": bytes.index(parts[2].startIndex, offsetBy: 11, limitedBy: parts[2].endIndex) ?? parts[2].endIndex
+            // A version stands before the parameters.
+            case "argon2id", "argon2i": parts.count > 4 ? parts[4].startIndex : bytes.endIndex
             // Without rounds the salt follows at once.
             case "5" where !parts[2].starts(with: "rounds=".utf8), "6" where !parts[2].starts(with: "rounds=".utf8):
                 parts[2].startIndex
@@ -89,6 +96,9 @@ public protocol PasswordHasher: Sendable {
     /// account, is not, after the same work.
     /// - Throws: `internal` when the hash is of no scheme that is allowed, or the library fails.
     func verify(_ password: borrowing SecretBytes, against hash: PasswordHash) throws(UsherError) -> Bool
+    /// What speaks against storing a hash that was made elsewhere, as a sentence that holds nothing of it: a scheme that is not allowed, a
+    /// text that no password can have, a cost that would take a worker for more than seconds. Nil if nothing does.
+    func objection(to hash: PasswordHash) -> String?
     /// Whether `hash` was made under another scheme or cost than the present one, and `password` can be hashed under that.
     func isOutdated(_ hash: PasswordHash, for password: borrowing SecretBytes) -> Bool
 }

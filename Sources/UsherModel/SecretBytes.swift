@@ -73,6 +73,14 @@ public func cleanse(_ memory: UnsafeMutableRawBufferPointer) {
     if let base = memory.baseAddress { unsafe OPENSSL_cleanse(base, memory.count) }
 }
 
+/// Overwrites what a C library may have left of a secret of `count` bytes on this thread's stack, and in blocks of that size that it has freed as
+/// they were.
+public func cleanseRemains(ofSecretOf count: Int) { usher_cleanse_remains(count) }
+
+/// Overwrites what a C library that keeps no state has left in variables of its own.
+/// - Parameter within: a constant of the library.
+public func cleanseVariables(ofLibraryOf within: UnsafePointer<CChar>) { unsafe usher_cleanse_variables(within) }
+
 /// Keeps the process's memory out of core dumps and away from debuggers of the same user.
 /// - Throws: when the kernel refuses.
 public func forbidMemoryDumps() throws(StartFailure) {

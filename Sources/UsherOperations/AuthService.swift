@@ -11,6 +11,8 @@ public final class AuthService {
     public let limits: Limits
     public let store: any Store
     public let workers: any PasswordWorkers
+    /// Who judges new passwords, in the order in which they are asked.
+    let quality: [any PasswordQuality]
     public let clock: any Clock
     public let random: any RandomSource
     public let log: any EventLog
@@ -33,8 +35,8 @@ public final class AuthService {
 
     public init(
         tokens: TokenSettings, passwords: PasswordSettings, accounts: AccountSettings, limits: Limits, issuer: TokenIssuer,
-        store: any Store, workers: any PasswordWorkers, clock: any Clock, random: any RandomSource, hash: any KeyedHash,
-        log: any EventLog, version: String
+        store: any Store, workers: any PasswordWorkers, quality: [any PasswordQuality], clock: any Clock,
+        random: any RandomSource, hash: any KeyedHash, log: any EventLog, version: String
     ) {
         self.tokens = tokens
         self.passwords = passwords
@@ -43,6 +45,7 @@ public final class AuthService {
         self.issuer = issuer
         self.store = store
         self.workers = workers
+        self.quality = quality
         self.clock = clock
         self.random = random
         self.hash = hash

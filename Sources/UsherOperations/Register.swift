@@ -49,10 +49,8 @@ struct Register: DeferredRequest {
         if let taken = try await service.store.takenField(username: username, email: email) {
             throw UsherError(.accountExists, "Another account has this \(taken).", detail: .field(taken))
         }
-        let password = password
-        let hash = try await service.workers.run(for: attempt.caller) { hasher throws(UsherError) in
-            try hasher.hash(password.bytes)
-        }
+        let hash = try await service.hash(
+            newPassword: password, of: PasswordOwner(username: username, email: email), for: attempt.caller)
         let user = User(id: UserID(service.newID()), username: username, email: email, createdAt: service.clock.now())
         let session = service.newSession(of: user.id, audience: audience, client: client)
         try await service.store.create(Account(user: user, passwordHash: hash), session: session)

@@ -1,4 +1,5 @@
 import UsherModel
+import UsherQuality
 import UsherToken
 
 /// Everything that can be set, read once at start. Nobody else reads the settings' file or the environment.
@@ -9,6 +10,9 @@ struct Configuration {
     var passwordScheme = PasswordSettings.Scheme.yescrypt
     var passwordCost: Int?
     var passwordMinLength = 8
+    /// `noDictionary` for none.
+    var passwordDictionary: String? = CrackDictionary.usualPath
+    var breachedList: String?
     var listen: String?
     var state: String?
     var logLevel = LogLevel.info
@@ -26,6 +30,9 @@ struct Configuration {
             }
         }
     }
+
+    /// What `[password] dictionary` says where there is to be none.
+    static let noDictionary = "none"
 
     var passwords: PasswordSettings {
         PasswordSettings(scheme: passwordScheme, cost: passwordCost, minLength: passwordMinLength)

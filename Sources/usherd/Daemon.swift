@@ -2,6 +2,7 @@ import Glibc
 import UsherCrypto
 import UsherModel
 import UsherOperations
+import UsherQuality
 import UsherSQLite
 import UsherServer
 import UsherSystemd
@@ -55,11 +56,13 @@ enum Daemon {
         } catch {
             throw StartFailure(error.description)
         }
-        let service = try service(configuration, secrets, store, clock, random, journal)
+        let breached = try breachedPasswords(configuration)
+        let service = try service(
+            configuration, secrets, store, clock, random, journal, try quality(configuration, breached))
         let supervisor = Supervisor()
         let places = listeners.map { $0.path ?? "inherited socket \($0.name)" }.joined(separator: ", ")
         let reactor = try Reactor(
-            listeners: listeners, signals: signals, hooks: hooks(supervisor, journal, places), service: service)
+            listeners: listeners, signals: signals, hooks: hooks(supervisor, journal, places, breached?.count), service: service)
         reactorBox.withLock { $0 = reactor }
         try reactor.run()
 
@@ -68,12 +71,15 @@ enum Daemon {
         _ = journal.close(timeoutMilliseconds: 1000)
     }
 
-    private static func hooks(_ supervisor: Supervisor, _ journal: Journal, _ places: String) -> Reactor.Hooks {
+    private static func hooks(
+        _ supervisor: Supervisor, _ journal: Journal, _ places: String, _ breached: Int?
+    ) -> Reactor.Hooks {
+        let list = breached.map { "; \($0.grouped) breached passwords are refused" } ?? ""
         let status: @Sendable (String) -> Bool = { supervisor.status($0) }
         return Reactor.Hooks(
             ready: { revocations in
                 journal.record(
-                    Event(.ready, .notice, "usherd \(version) is ready on \(places); \(revocations) revocations in force"))
+                    Event(.ready, .notice, "usherd \(version) is ready on \(places); \(revocations) revocations in force\(list)"))
                 supervisor.ready(status: "Ready on \(places)")
                 releaseStartupPages()
             },
@@ -103,9 +109,23 @@ enum Daemon {
         return [try Listener(path: path, name: "app")]
     }
 
+    private static func breachedPasswords(_ configuration: Configuration) throws(StartFailure) -> BreachedPasswords? {
+        guard let path = configuration.breachedList else { return nil }
+        return try BreachedPasswords(reading: path, hash: OpenSSLHash())
+    }
+
+    /// The one that takes microseconds comes first.
+    private static func quality(
+        _ configuration: Configuration, _ breached: BreachedPasswords?
+    ) throws(StartFailure) -> [any PasswordQuality] {
+        let path = configuration.passwordDictionary.flatMap { $0 == Configuration.noDictionary ? nil : $0 }
+        let library: any PasswordQuality = LibraryQuality(dictionary: try path.map(CrackDictionary.init(opening:)))
+        return if let breached { [breached, library] } else { [library] }
+    }
+
     private static func service(
         _ configuration: Configuration, _ secrets: borrowing Secrets, _ store: SQLiteStore, _ clock: SystemClock,
-        _ random: OpenSSLRandom, _ journal: Journal
+        _ random: OpenSSLRandom, _ journal: Journal, _ quality: [any PasswordQuality]
     ) throws(StartFailure) -> AuthService {
         do throws(UsherError) {
             let algorithm = configuration.tokens.algorithm
@@ -119,7 +139,8 @@ enum Daemon {
             return AuthService(
                 tokens: configuration.tokens, passwords: configuration.passwords, accounts: configuration.accounts,
                 limits: configuration.limits, issuer: issuer,
-                store: store, workers: pool, clock: clock, random: random, hash: OpenSSLHash(), log: journal, version: version)
+                store: store, workers: pool, quality: quality, clock: clock, random: random, hash: OpenSSLHash(), log: journal,
+                version: version)
         } catch {
             throw StartFailure(error.cause ?? error.message)
         }

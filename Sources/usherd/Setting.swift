@@ -26,7 +26,10 @@ struct Setting {
             .integer("token.max_revocations", \.limits.revocations, 1...100_000_000),
             .word("password.scheme", \.passwordScheme),
             .cost("password.cost"),
-            .integer("password.min_length", \.passwordMinLength, 1...512),
+            // What is shorter libpwquality refuses, whatever is set.
+            .integer("password.min_length", \.passwordMinLength, 6...512),
+            .optionalString("password.dictionary", \.passwordDictionary),
+            .optionalString("password.breached_list", \.breachedList),
             .integer("password.workers", \.limits.hashWorkers, 0...256),
             .integer("password.queue", \.limits.hashQueue, 1...65_536),
             .milliseconds("password.timeout", \.limits.hashTimeout, 1...86_400),

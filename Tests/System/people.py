@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import secrets
 
 _numbers = itertools.count(1)
 
@@ -12,10 +13,20 @@ def fresh_name(prefix="user"):
     return f"{prefix}-{os.getpid()}-{next(_numbers)}"
 
 
+def fresh_password():
+    """One that nothing speaks against: no part of a name is in it, no word, and no sequence."""
+    return "quiet lamp " + "".join(secrets.choice("gjmptwz") for _ in range(12))
+
+
+def password_of(count):
+    """A good one of that many bytes."""
+    return ("quiet lamp 7 " * (count // 13 + 1))[:count]
+
+
 def registration(**changes):
     """The members of a REGISTER that succeeds, apart from the changes; a change to None leaves the member out."""
     name = fresh_name()
-    request = {"op": "REGISTER", "username": name, "email": f"{name}@example.org", "password": f"password of {name}", **changes}
+    request = {"op": "REGISTER", "username": name, "email": f"{name}@example.org", "password": fresh_password(), **changes}
     return {member: value for member, value in request.items() if value is not None}
 
 

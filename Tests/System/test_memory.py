@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from .connection import assert_failure, assert_ok
-from .daemon import JWT_SECRET, REFRESH_SECRET
+from .daemon import JWT_SECRET, REFRESH_SECRET, eventually
 from .people import PAIR, Person, fresh_name, registration
 
 PIECE = 16
@@ -59,7 +59,8 @@ def root():
 
 
 def letters(count=PIECE):
-    return "".join(secrets.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789") for _ in range(count))
+    # No neighbours: too many of them, and a password counts as a sequence.
+    return "".join(secrets.choice("ACEGIKMOQSUWYacegikmoqsuwy02468") for _ in range(count))
 
 
 def escaped(text):
@@ -79,6 +80,10 @@ class Recognisable:
         return {
             "the head": self.head.encode(), "the tail": self.tail.encode(), "the escaped head": escaped(self.head)[:48].encode(),
             "the escaped tail": escaped(self.tail)[:48].encode(), "the middle": (self.head + self.tail)[8:24].encode(),
+            # As password checks read them: in small letters, and backwards.
+            "the small head": self.head.lower().encode(), "the small tail": self.tail.lower().encode(),
+            "the small middle": (self.head + self.tail)[8:24].lower().encode(),
+            "the head reversed": self.head.lower()[::-1].encode(), "the tail reversed": self.tail.lower()[::-1].encode(),
         }
 
 
@@ -145,7 +150,12 @@ def test_no_password_is_left(make, root, scheme, cost, longest):
     needles = {f"{what} of {name}": needle for name, kind in (("passwords", passwords), ("wrong ones", wrong), ("refused ones", weak)) for what, needle in kind.needles().items()}
     # That a search finds what is there.
     assert found(daemon.pid, {"the issuer": marker.encode()})
-    hits = found(daemon.pid, needles)
+    # The thread that hashed may let go of one a moment after the reply.
+    for _ in range(100):
+        hits = found(daemon.pid, needles)
+        if not hits:
+            break
+        time.sleep(0.05)
     assert not hits, hits
     for stream in (daemon.stdout, daemon.stderr):
         for needle in needles.values():
@@ -162,8 +172,8 @@ def test_a_password_of_64_kib_is_not_left(make, root):
         connection.send('{"op":"LOGIN","username":"nobody","password":"%s"}' % (password.head + password.tail + filler * 2))
         assert_failure(connection.read_reply(), "line_too_long")
         assert_ok(connection.ask("PING"))
-        hits = found(daemon.pid, password.needles())
-        assert not hits, hits
+        # The thread that hashed may let go of it a moment after the reply.
+        eventually(lambda: not found(daemon.pid, password.needles()), "memory without the password")
 
 
 def test_the_process_is_not_dumpable(make, as_nobody):

@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from .connection import assert_failure, assert_ok
-from .people import PAIR, Person, fresh_name, lasts_about, registration
+from .people import PAIR, Person, fresh_name, lasts_about, password_of, registration
 from .tokens import parts
 
 USER = {"id", "username", "email", "role", "permissions", "claims", "email_verified", "created_at", "last_login_at"}
@@ -196,7 +196,7 @@ def test_weak_password(yescrypt, password, reason):
         assert_failure(connection.ask(registration(password=password)), "weak_password", reason=reason)
 
 
-@pytest.mark.parametrize("password", ["a" * 8, " " * 8, "é" * 4, "😀" * 2, "a" * 512, "é" * 256, "\n\t\r\x01\x7f\u2028 \"\\", "$2b$04$x", "password", "undefined"])
+@pytest.mark.parametrize("password", ["9zq.Kw7x", "é1ü2ß", "😀1🔑2", password_of(512), "äöü7" * 73 + "x", "\n\t\r\x01\x7f\u2028 \"\\", "$2b$04$x", "correct horse", "93057164"])
 def test_good_password(yescrypt, password):
     with yescrypt.connect() as connection:
         person = Person(connection, password=password)
@@ -220,17 +220,18 @@ def test_bcrypt_takes_no_more_than_72_bytes(connection, password):
 
 
 def test_bcrypt_never_cuts(connection):
-    person = Person(connection, password="b" * 72)
+    person = Person(connection, password=password_of(72))
     assert_pair(person.login(connection))
-    for other in ("b" * 73, "b" * 71, "b" * 72 + "x" * 400, "b" * 71 + "c"):
+    for other in (password_of(73), password_of(71), password_of(72) + "x" * 400, password_of(71) + "~"):
         assert_failure(connection.call("LOGIN", username=person.username, password=other), "invalid_credentials")
 
 
 def test_least_length_is_a_setting(make):
-    daemon = make({"password": {"min_length": 12}}).start()
-    with daemon.connect() as connection:
-        assert_failure(connection.ask(registration(password="a" * 11)), "weak_password", reason="too_short")
-        assert_pair(connection.ask(registration(password="a" * 12)))
+    for least in (6, 12):
+        daemon = make({"password": {"min_length": least}}).start()
+        with daemon.connect() as connection:
+            assert_failure(connection.ask(registration(password="9zq.Kw7x!rL0"[: least - 1])), "weak_password", reason="too_short")
+            assert_pair(connection.ask(registration(password="9zq.Kw7x!rL0"[:least])))
 
 
 def test_a_hash_of_another_scheme_verifies_and_is_replaced(make):
@@ -258,14 +259,14 @@ def test_a_hash_of_another_scheme_verifies_and_is_replaced(make):
 def test_a_password_too_long_for_the_new_scheme_still_logs_in(make):
     daemon = make({"password": {"scheme": "yescrypt", "cost": 1}}, cheap=False).start()
     with daemon.connect() as connection:
-        person = Person(connection, password="long " * 40)
+        person = Person(connection, password=password_of(200))
     daemon.stop()
     daemon.config = {"password": {"scheme": "bcrypt", "cost": 4}}
     daemon.start()
     with daemon.connect() as connection:
         for _ in range(2):
             assert_pair(person.login(connection))
-        assert_failure(connection.call("LOGIN", username=person.username, password="long " * 39), "invalid_credentials")
+        assert_failure(connection.call("LOGIN", username=person.username, password=password_of(199)), "invalid_credentials")
 
 
 # LOGIN

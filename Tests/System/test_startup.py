@@ -95,7 +95,7 @@ def test_an_unknown_key_is_told_by_its_path(make, config, path):
         ({"token": {"max_sessions": 0}}, "token.max_sessions"), ({"socket": {"max_line": True}}, "socket.max_line"), ({"socket": {"max_line": 0}}, "socket.max_line"),
         ({"socket": {"max_in_flight": -1}}, "socket.max_in_flight"), ({"socket": {"max_in_flight": 0}}, "socket.max_in_flight"),
         ({"socket": {"max_connections": 0}}, "socket.max_connections"), ({"socket": {"max_connections_per_uid": 1.5}}, "socket.max_connections_per_uid"),
-        ({"server": {"drain_timeout": 10}}, "server.drain_timeout"), ({"password": {"min_length": 0}}, "password.min_length"), ({"password": {"queue": 0}}, "password.queue"),
+        ({"server": {"drain_timeout": 10}}, "server.drain_timeout"), ({"password": {"min_length": 5}}, "password.min_length"), ({"password": {"dictionary": ""}}, "password.dictionary"), ({"password": {"breached_list": 1}}, "password.breached_list"), ({"password": {"queue": 0}}, "password.queue"),
         ({"password": {"workers": "two"}}, "password.workers"), ({"log": {"level": "loud"}}, "log.level"), ({"log": {"level": 7}}, "log.level"),
         ({"token": "15m"}, "token"), ({"password": {"scheme": "bcrypt", "cost": 3}}, "password.cost"), ({"password": {"scheme": "bcrypt", "cost": 32}}, "password.cost"),
         ({"password": {"scheme": "yescrypt", "cost": 12}}, "password.cost"), ({"password": {"scheme": "yescrypt", "cost": 0}}, "password.cost"),
@@ -171,7 +171,7 @@ def test_the_environment_wins_over_the_file(make):
 
 
 SETTINGS = ["access_expiry", "refresh_expiry", "session_max_age", "clock_tolerance", "refresh_grace", "issuer", "audiences", "algorithm", "max_sessions", "max_revocations", "personal_claims",
-            "scheme", "cost", "min_length", "workers", "queue", "max_line", "max_in_flight", "max_connections", "max_connections_per_uid", "drain_timeout", "level"]
+            "scheme", "cost", "min_length", "dictionary", "workers", "queue", "max_line", "max_in_flight", "max_connections", "max_connections_per_uid", "drain_timeout", "level"]
 
 
 def check_config(folder, text="", env=()):

@@ -12,6 +12,7 @@ public final class Harness {
     public let store: ScriptedStore
     public let hasher: FastHasher
     public let workers: InlineWorkers
+    public let quality = ScriptedQuality()
     public let log: RecordingLog
     public let service: AuthService
     public let caller = Caller(peer: Peer(uid: 1000, gid: 1000, pid: 4711))
@@ -31,7 +32,7 @@ public final class Harness {
         log = RecordingLog(threshold: threshold)
         service = Harness.service(
             tokens: tokens, passwords: passwords, accounts: accounts, limits: limits, store: store, workers: workers,
-            clock: self.clock, log: log,
+            quality: [quality], clock: self.clock, log: log,
             seed: predecessor == nil ? seed : seed &+ 1)
     }
 
@@ -39,14 +40,15 @@ public final class Harness {
     public static func service(
         tokens: TokenSettings = TokenSettings(), passwords: PasswordSettings = PasswordSettings(),
         accounts: AccountSettings = AccountSettings(), limits: Limits = Limits(), store: any Store, workers: any PasswordWorkers,
-        clock: any Clock, log: any EventLog, seed: UInt64 = 1
+        quality: [any PasswordQuality] = [], clock: any Clock, log: any EventLog, seed: UInt64 = 1
     ) -> sending AuthService {
         AuthService(
             tokens: tokens, passwords: passwords, accounts: accounts, limits: limits,
             issuer: TokenIssuer(
                 accessKey: Secrets.access.key(tokens.algorithm), refreshKey: Secrets.refresh.key(tokens.algorithm),
                 hash: OpenSSLHash(), settings: tokens),
-            store: store, workers: workers, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(), log: log,
+            store: store, workers: workers, quality: quality, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(),
+            log: log,
             version: "0.0.1-test")
     }
 

@@ -108,6 +108,40 @@ struct RegisterTests {
         #expect(harness.hasher.counts == before)
     }
 
+    @Test(arguments: [PasswordWeakness.dictionary, .containsName, .tooSimple, .breached])
+    func aPasswordThatIsJudgedWeakIsRefusedAndCostsNoHash(_ weakness: PasswordWeakness) async {
+        let harness = Harness()
+        harness.quality.judge(Harness.password, .success(weakness))
+        let reply = await harness.register("Ada", ["email": "Ada@Example.org"])
+        #expect(reply.error == "weak_password")
+        #expect(reply.string("reason") == weakness.word)
+        #expect(reply.integer("status") == 422)
+        #expect(harness.hasher.counts.hashes == 0)
+        #expect(
+            harness.quality.owners == [PasswordOwner(username: Username(stored: "Ada"), email: Email(stored: "Ada@Example.org"))])
+        #expect(await harness.register("Ada", ["password": "another one"]).isOK)
+    }
+
+    /// What can be said at once is said before a worker or the store is asked; then come names, then the password.
+    @Test func theCheapComesFirst() async {
+        let harness = Harness()
+        #expect(await harness.register().isOK)
+        harness.quality.judge(Harness.password, .success(.dictionary))
+        #expect(await harness.register("ada").error == "account_exists")
+        #expect(await harness.register("bob", ["password": "short"]).string("reason") == "too_short")
+        #expect(harness.quality.owners.count == 1)
+    }
+
+    @Test func aPasswordThatCannotBeJudgedIsNotTaken() async {
+        let harness = Harness()
+        harness.quality.judge(Harness.password, .failure(UsherError(.internal, cause: "the dictionary is gone")))
+        let reply = await harness.register()
+        #expect(reply.error == "internal")
+        #expect(!reply.line.contains("dictionary"))
+        #expect(harness.hasher.counts.hashes == 0)
+        #expect(await harness.login().error == "invalid_credentials")
+    }
+
     @Test func theStoreHasTheLastWordOnNames() async {
         let harness = Harness()
         // As if another request had been written since the names were found free.

@@ -15,8 +15,15 @@ void usher_raise_descriptor_limit(void);
 /* Names the calling thread, as ps -L shows it; at most 15 bytes are kept. */
 void usher_name_thread(const char *name);
 
+/* Overwrites 64 KiB of the stack below the caller, and blocks that this thread has freed and that held `size` bytes, or one more: of one
+   size, malloc(3) hands out those first that were freed last. */
+void usher_cleanse_remains(size_t size);
+/* Sets the variables of a shared library back to the zeros that they were at the start: those without a value in its file. `within` points
+   into its code or constants. Does nothing where that is this program itself. */
+void usher_cleanse_variables(const void *within);
+
 /* Lets go of the mapped pages of code and constants, this program's and its libraries': most were needed by the start alone. They
-   stay in the page cache, which can now be reclaimed, and those that are used are mapped again at their next use. */
+   stay in the page cache, which can now be reclaimed, and those that are used are mapped again at their next use. Freed memory goes back, too. */
 void usher_release_startup_pages(void);
 
 #endif

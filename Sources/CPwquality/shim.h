@@ -1,0 +1,3 @@
+#include <stddef.h>
+#include <crack.h>
+#include <pwquality.h>
