@@ -69,6 +69,10 @@ struct Configuration {
         guard !tokens.audiences.isEmpty, !tokens.audiences.contains("") else {
             throw StartFailure("token.audiences (JWT_AUDIENCE) must name one audience or more, none of them empty.")
         }
+        for (name, texts) in [("token.issuer (JWT_ISSUER)", [tokens.issuer]), ("token.audiences (JWT_AUDIENCE)", tokens.audiences)] {
+            guard let text = texts.first(where: \.hasControlCharacters) else { continue }
+            throw StartFailure("\(name) must not have control characters: \"\(text.printable)\".")
+        }
         let longest = tokens.audiences.map(\.utf8.count).max() ?? 0
         guard tokens.issuer.utf8.count + longest <= Self.maxNames else {
             throw StartFailure(
@@ -106,6 +110,8 @@ extension Substring {
 extension String {
     /// With control characters shown as escapes, for messages.
     var printable: String {
-        unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? $0.escaped(asASCII: true) : String($0) }.joined()
+        unicodeScalars.map { $0.properties.generalCategory == .control ? $0.escaped(asASCII: true) : String($0) }.joined()
     }
+
+    fileprivate var hasControlCharacters: Bool { unicodeScalars.contains { $0.properties.generalCategory == .control } }
 }
