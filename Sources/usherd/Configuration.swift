@@ -69,9 +69,11 @@ struct Configuration {
         guard !tokens.audiences.isEmpty, !tokens.audiences.contains("") else {
             throw StartFailure("token.audiences (JWT_AUDIENCE) must name one audience or more, none of them empty.")
         }
-        for (name, texts) in [("token.issuer (JWT_ISSUER)", [tokens.issuer]), ("token.audiences (JWT_AUDIENCE)", tokens.audiences)] {
-            guard let text = texts.first(where: \.hasControlCharacters) else { continue }
-            throw StartFailure("\(name) must not have control characters: \"\(text.printable)\".")
+        guard !tokens.issuer.hasControlCharacters else {
+            throw StartFailure("token.issuer (JWT_ISSUER) must not have control characters: \"\(tokens.issuer.printable)\".")
+        }
+        if let audience = tokens.audiences.first(where: \.hasControlCharacters) {
+            throw StartFailure("token.audiences (JWT_AUDIENCE) must not have control characters: \"\(audience.printable)\".")
         }
         let longest = tokens.audiences.map(\.utf8.count).max() ?? 0
         guard tokens.issuer.utf8.count + longest <= Self.maxNames else {
