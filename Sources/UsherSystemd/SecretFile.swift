@@ -28,7 +28,8 @@ public enum SecretFile {
                 throw UsherError(.internal, cause: "cannot open \(path): \(errorText(failure))")
             }
             if unsafe lstat(path, &link) == 0 {
-                throw UsherError(.internal, cause: "\(path) is a symbolic link to nothing: mend it, or run `rm \(path.shellWord)`")
+                throw UsherError(
+                    .internal, cause: "\(path) is a symbolic link to nothing: mend it, or run `rm \(path.shellWord)`")
             }
             return nil
         }

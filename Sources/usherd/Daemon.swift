@@ -45,7 +45,8 @@ enum Daemon {
         for variable in secrets.ignored {
             journal.record(
                 Event(
-                    .notice, .warning, "the environment's \(variable) is ignored: a credential comes before it; take one of both away"))
+                    .notice, .warning,
+                    "the environment's \(variable) is ignored: a credential comes before it; take one of both away"))
         }
         let reactorBox = Lock<Reactor?>(nil)
         let store: SQLiteStore

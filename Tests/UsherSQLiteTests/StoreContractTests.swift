@@ -21,8 +21,13 @@ final class StoreUnderTest {
         folder = try TemporaryFolder()
         switch kind {
         case .inMemory: store = InMemoryStore(clock: clock)
-        case .sqlite: store = try SQLiteStore(at: folder.database, clock: clock)
+        case .sqlite: store = try Self.open(folder, clock)
         }
+    }
+
+    /// The folder stays as long as the store does.
+    private static func open(_ folder: TemporaryFolder, _ clock: ManualClock) throws -> SQLiteStore {
+        try SQLiteStore(at: folder.database, clock: clock) { _ in withExtendedLifetime(folder) {} }
     }
 
     func restart() throws {
@@ -30,7 +35,7 @@ final class StoreUnderTest {
         case let inMemory as InMemoryStore: store = inMemory.restarted()
         case let sqlite as SQLiteStore:
             sqlite.close()
-            store = try SQLiteStore(at: folder.database, clock: clock)
+            store = try Self.open(folder, clock)
         default: Issue.record("an unknown store")
         }
     }
