@@ -22,9 +22,7 @@ public final class AuthService {
     private let workspace: TokenWorkspace
     /// An atomic that one thread alone writes, without order: a plain addition, with no check of exclusive access.
     private let verified = Atomic<Int>(0)
-    /// When the last purge was, by the monotonic clock, and what it took for over, by the wall clock.
-    private var purgedAt: Int64
-    private var purgedBefore: NumericDate
+    private var horizon: PurgeHorizon
     private let defaultAudience: [UInt8]
     /// What VERIFY names in HELP and PING.
     public let version: String
@@ -46,9 +44,17 @@ public final class AuthService {
         self.log = log
         self.version = version
         workspace = issuer.workspace()
-        purgedAt = clock.monotonicMilliseconds()
-        purgedBefore = clock.now() - tokens.clockTolerance
+        horizon = PurgeHorizon(
+            from: nil, wall: clock.now() - tokens.clockTolerance, monotonic: clock.monotonicMilliseconds())
         defaultAudience = Array(tokens.audiences[0].utf8)
+    }
+
+    /// Takes up from the store what the last daemon knew: what is revoked, and how far it has purged. Before the first request.
+    public func load() async throws(UsherError) {
+        // All that were not purged: a clock that is ahead for now must not leave any out.
+        refuse(try await store.revocations(since: .min))
+        horizon = PurgeHorizon(
+            from: try await store.lastPurge(), wall: clock.now() - tokens.clockTolerance, monotonic: clock.monotonicMilliseconds())
     }
 
     // MARK: Tokens
@@ -165,11 +171,8 @@ public final class AuthService {
     /// Forgets revocations of tokens that have expired, here and in the store.
     /// - Throws: what the store throws; memory is purged all the same, unless it holds what the store does not have yet.
     public func purge() async throws(UsherError) {
-        let elapsed = clock.monotonicMilliseconds() - purgedAt
-        purgedAt += elapsed
-        // A wall clock that leaps ahead, and may leap back, takes nothing away with it.
-        purgedBefore = min(clock.now() - tokens.clockTolerance, purgedBefore + elapsed / 1000 + 1)
-        let moment = purgedBefore
+        horizon.advance(wall: clock.now() - tokens.clockTolerance, monotonic: clock.monotonicMilliseconds())
+        let moment = horizon.moment
         for part in 0..<Revocations.parts {
             // Until the store has those that are not settled, sessions among them could still be refreshed.
             guard !hasUnsettled else { break }

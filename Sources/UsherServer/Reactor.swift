@@ -124,9 +124,7 @@ public actor Reactor {
     /// Puts into memory what the store holds revoked, and only then accepts.
     private func start() async {
         do throws(UsherError) {
-            // All that were not purged: a clock that is ahead for now must not leave any out.
-            let revocations = try await service.store.revocations(since: .min)
-            service.refuse(revocations)
+            try await service.load()
         } catch {
             startFailure = StartFailure("The revocations cannot be read: \(error.cause ?? error.message)")
             acceptor.close { engine.adopt($0) }

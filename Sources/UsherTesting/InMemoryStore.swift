@@ -11,6 +11,7 @@ public final class InMemoryStore: Store {
         var revocations: [Key: NumericDate] = [:]
         /// Of those that count for a session.
         var sessionsOfTokens: [Key: String] = [:]
+        var lastPurge: NumericDate?
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
@@ -197,8 +198,13 @@ public final class InMemoryStore: Store {
                 state.revocations[key] = nil
                 state.sessionsOfTokens[key] = nil
             }
+            state.lastPurge = before
             return sessions.count > most || revocations.count > most
         }
+    }
+
+    public func lastPurge() async throws(UsherError) -> NumericDate? {
+        try perform { state throws(UsherError) in state.lastPurge }
     }
 }
 

@@ -7,7 +7,7 @@ public final class ScriptedStore: Store {
     public let inner: InMemoryStore
 
     public enum Call: Hashable, Sendable {
-        case revocations, lookUp, takenField, create, open, update, endSessions, revoke, purge
+        case revocations, lookUp, takenField, create, open, update, endSessions, revoke, purge, lastPurge
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void
@@ -110,5 +110,9 @@ public final class ScriptedStore: Store {
 
     public func purge(before: NumericDate, most: Int) async throws(UsherError) -> Bool {
         try await perform(.purge) { () async throws(UsherError) in try await inner.purge(before: before, most: most) }
+    }
+
+    public func lastPurge() async throws(UsherError) -> NumericDate? {
+        try await perform(.lastPurge) { () async throws(UsherError) in try await inner.lastPurge() }
     }
 }

@@ -439,6 +439,20 @@ final class StoreUnderTest {
         #expect(try await store.revocations(since: 0).isEmpty)
     }
 
+    @Test(arguments: StoreKind.allCases) func theMomentOfThePurgeIsKept(kind: StoreKind) async throws {
+        let tested = try StoreUnderTest(kind, clock)
+        // Forwards, backwards, and not at all.
+        for moment: NumericDate in [2_000_000_000, 2_000_010_000, 1_000, 1_000] {
+            _ = try await tested.store.purge(before: moment, most: 10)
+            #expect(try await tested.store.lastPurge() == moment)
+            try tested.restart()
+            #expect(try await tested.store.lastPurge() == moment)
+        }
+        _ = try await tested.store.purge(before: 4_000, most: 10)
+        let last = try #require(try await tested.store.lastPurge())
+        #expect((400...4_000).contains(last))
+    }
+
     // MARK: Service time
 
     @Test(arguments: StoreKind.allCases) func serviceTimeGoesOnOverARestart(kind: StoreKind) async throws {
