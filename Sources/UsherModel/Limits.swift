@@ -61,6 +61,8 @@ public struct Limits: Sendable, Equatable {
     public static let purge = 1_000
     /// Events that wait for the journal.
     public static let journalQueue = 8_192
+    /// Revocations that are named when they are lost.
+    public static let lostRevocations = 20
     /// Failures of one kind that are logged before those behind them are only counted.
     public static let floodBurst = 20
     /// How long they are counted before their number is told, in milliseconds.

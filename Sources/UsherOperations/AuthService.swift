@@ -54,7 +54,8 @@ public final class AuthService {
         // All that were not purged: a clock that is ahead for now must not leave any out.
         refuse(try await store.revocations(since: .min))
         horizon = PurgeHorizon(
-            from: try await store.lastPurge(), wall: clock.now() - tokens.clockTolerance, monotonic: clock.monotonicMilliseconds())
+            from: try await store.lastPurge(), wall: clock.now() - tokens.clockTolerance,
+            monotonic: clock.monotonicMilliseconds())
     }
 
     // MARK: Tokens
@@ -150,6 +151,20 @@ public final class AuthService {
                 return
             }
         }
+    }
+
+    /// Says in the journal which revocations end with this process, if there are any.
+    public func tellLost() {
+        guard hasUnsettled else { return }
+        // An id of a token made elsewhere may be of any length.
+        let ids = unsettled.map { "\($0.kind) \($0.id.prefix(Limits.requestID))" }.sorted()
+        let told = ids.prefix(Limits.lostRevocations).joined(separator: ", ")
+        let others = ids.count > Limits.lostRevocations ? " and \((ids.count - Limits.lostRevocations).grouped) others" : ""
+        log.record(
+            Event(
+                .revocationsLost, .critical,
+                "\(ids.count.grouped) revocations could not be written, since the store failed, and end with this process; "
+                    + "valid again from the next start on: \(told)\(others)"))
     }
 
     private func persist(_ revocation: Revocation) async throws(UsherError) {

@@ -24,6 +24,8 @@ public actor Reactor {
     private var drainDeadline: Int64?
     private var nextUpkeep: Int64
     private var isUpkeepRunning = false
+    /// The last upkeep of all has begun: nothing more will come that has to get into the store.
+    private var isLastUpkeep = false
     /// When a call of the store will be overdue, in monotonic milliseconds; nil while none is under way.
     private var storeDue: Int64?
     private var hasFinished = false
@@ -138,6 +140,7 @@ public actor Reactor {
     }
 
     private func finish() {
+        service.tellLost()
         engine.dropAll()
         hasFinished = true
     }
@@ -174,9 +177,14 @@ public actor Reactor {
 
     private func keepUp() {
         let now = service.clock.monotonicMilliseconds()
-        if let drainDeadline, now >= drainDeadline || engine.connectionCount == 0 && running == 0 {
-            finish()
-            return
+        if let drainDeadline {
+            let isAnswered = engine.connectionCount == 0 && running == 0
+            let isSettled = !service.hasUnsettled || isLastUpkeep && !isUpkeepRunning
+            if now >= drainDeadline || isAnswered && isSettled { return finish() }
+            if isAnswered, !isUpkeepRunning {
+                isLastUpkeep = true
+                nextUpkeep = now
+            }
         }
         if now >= nextUpkeep, !isUpkeepRunning {
             isUpkeepRunning = true
@@ -193,7 +201,7 @@ public actor Reactor {
     private func upkeep() async {
         await service.settle()
         do throws(UsherError) {
-            try await service.purge()
+            if drainDeadline == nil { try await service.purge() }
         } catch {
             // The store says in the journal that it fails; the next time comes.
         }
@@ -226,6 +234,8 @@ public actor Reactor {
         }
         drainDeadline = service.clock.monotonicMilliseconds() + service.limits.drain
         acceptor.close { engine.adopt($0) }
+        // Not only when all is answered: there may be no time left then.
+        if service.hasUnsettled { nextUpkeep = service.clock.monotonicMilliseconds() }
         hooks.stopping(engine.connectionCount)
         engine.drain()
     }

@@ -11,6 +11,7 @@ import pytest
 from .connection import assert_failure, assert_ok
 from .daemon import CHEAP, eventually
 from .people import PAIR, Person, fresh_name, registration
+from .tokens import parts
 
 ROUNDS = 50
 WRITERS = 8
@@ -389,3 +390,32 @@ def test_a_state_folder_that_comes_back(make):
         assert_failure(connection.call("VERIFY", token=person.access), "token_revoked")
         other.login(connection)
         person.login(connection)
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_what_holds_in_memory_alone_when_it_is_stopped(make, comes_back):
+    daemon = make().start()
+    with daemon.connect() as connection:
+        person, other = Person(connection), Person(connection)
+        elsewhere = daemon.state.rename(daemon.folder / "elsewhere")
+        assert_failure(connection.ask(registration()), "store_unavailable")
+        assert_failure(connection.call("REVOKE", token=person.access), "store_unavailable")
+        assert_failure(connection.call("REVOKE", token=other.refresh), "store_unavailable")
+    if comes_back:
+        elsewhere.rename(daemon.state)
+    assert daemon.stop() == 0
+    lost = [line for line in daemon.stderr.text().splitlines() if "could not be written" in line]
+    if comes_back:
+        assert not lost
+    else:
+        assert len(lost) == 1 and "2 revocations" in lost[0]
+        assert f"token {parts(person.access)[1]['jti']}" in lost[0] and f"session {parts(other.access)[1]['sid']}" in lost[0]
+        elsewhere.rename(daemon.state)
+    daemon.start()
+    with daemon.connect() as connection:
+        for token in (person.access, other.access):
+            reply = connection.call("VERIFY", token=token)
+            if comes_back:
+                assert_failure(reply, "token_revoked")
+            else:
+                assert_ok(reply, "claims")
