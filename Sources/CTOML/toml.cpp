@@ -46,10 +46,23 @@ void report(const toml::node &node, const std::string &path, visitor visit, void
     visit(context, &value);
 }
 
+/* As TOML writes it: what is no bare key stands in quotes, or its dots would be taken for those between keys. */
+std::string written(std::string_view key)
+{
+    const char *bare = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    if (!key.empty() && key.find_first_not_of(bare) == key.npos) return std::string(key);
+    std::string quoted = "\"";
+    for (char letter : key) {
+        if (letter == '"' || letter == '\\') quoted += '\\';
+        quoted += letter;
+    }
+    return quoted + '"';
+}
+
 void walk(const toml::table &table, const std::string &prefix, visitor visit, void *context)
 {
     for (auto &&[key, node] : table) {
-        std::string path = prefix + std::string(key.str());
+        std::string path = prefix + written(key.str());
         auto inner = node.as_table();
         if (inner && !inner->empty())
             walk(*inner, path + ".", visit, context);

@@ -16,6 +16,8 @@ public struct Event: Sendable, Equatable {
         /// The store has gone back in time: a refresh token of a generation that it does not know.
         case storeRollback
         case storeRecovered
+        /// The daemon stops, and what it refused in memory alone is not refused any more.
+        case revocationsLost
         /// The daemon is at one of its limits: descriptors, connections.
         case limit
         /// Password hashing makes no progress, and the watchdog will end the daemon.

@@ -94,6 +94,8 @@ public struct Limits: Sendable, Equatable {
     public static let purge = 1_000
     /// Events that wait for the journal.
     public static let journalQueue = 8_192
+    /// Revocations that are named when they are lost.
+    public static let lostRevocations = 20
     /// Failures of one kind that are logged before those behind them are only counted.
     public static let floodBurst = 20
     /// How long they are counted before their number is told, in milliseconds.
@@ -118,6 +120,8 @@ public struct Limits: Sendable, Equatable {
     public static let acceptPause: Int64 = 1_000
     /// How often expired sessions and revocations are purged, in milliseconds.
     public static let purgeInterval: Int64 = 300_000
+    /// How long the wall clock must not have leapt ahead before things are purged by it alone, in milliseconds.
+    public static let clockTrust: Int64 = 86_400_000
     /// How soon a session that could only be blocked in memory is tried again to be ended in the store, in milliseconds.
     public static let endRetry: Int64 = 5_000
 

@@ -35,9 +35,12 @@ public protocol Store: AccountStore, ThrottleStore {
     func revoke(_ revocation: Revocation) async throws(UsherError) -> RevokeOutcome
 
     /// Forgets sessions that can no longer be refreshed and revocations that concern no token any more: what ended before `before`.
-    /// Takes away at most `most` rows of each.
+    /// Takes away at most `most` rows of each, and keeps `before` for `lastPurge`.
     /// - Returns: whether there may be more.
     func purge(before: NumericDate, most: Int) async throws(UsherError) -> Bool
+
+    /// The `before` of the last purge, or up to an hour earlier; nil if it is not known.
+    func lastPurge() async throws(UsherError) -> NumericDate?
 
     /// Gives up each call that has been under way for longer than the store's time-out: it throws `store_unavailable` now. What was not
     /// begun of these will not be; what only its commit is missing of may still be carried out, and memory is told when it was.

@@ -26,9 +26,7 @@ public final class AuthService {
     private let workspace: TokenWorkspace
     /// An atomic that one thread alone writes, without order: a plain addition, with no check of exclusive access.
     private let verified = Atomic<Int>(0)
-    /// When the last purge was, by the monotonic clock, and what it took for over, by the wall clock.
-    private var purgedAt: Int64
-    private var purgedBefore: NumericDate
+    private var horizon: PurgeHorizon
     private let defaultAudience: [UInt8]
     /// What VERIFY names in HELP and PING.
     public let version: String
@@ -53,9 +51,19 @@ public final class AuthService {
         self.version = version
         throttle = Throttle(limits.throttle)
         workspace = issuer.workspace()
-        purgedAt = clock.monotonicMilliseconds()
-        purgedBefore = clock.now() - tokens.clockTolerance
+        horizon = PurgeHorizon(
+            from: nil, wall: clock.now() - tokens.clockTolerance, monotonic: clock.monotonicMilliseconds())
         defaultAudience = Array(tokens.audiences[0].utf8)
+    }
+
+    /// Takes up from the store what the last daemon knew: what is revoked, what attempts were counted, and how far it has purged. Before the first request.
+    public func load() async throws(UsherError) {
+        // All that were not purged: a clock that is ahead for now must not leave any out.
+        refuse(try await store.revocations(since: .min))
+        try await restoreThrottle()
+        horizon = PurgeHorizon(
+            from: try await store.lastPurge(), wall: clock.now() - tokens.clockTolerance,
+            monotonic: clock.monotonicMilliseconds())
     }
 
     // MARK: Tokens
@@ -163,6 +171,20 @@ public final class AuthService {
         }
     }
 
+    /// Says in the journal which revocations end with this process, if there are any.
+    public func tellLost() {
+        guard hasUnsettled else { return }
+        // An id of a token made elsewhere may be of any length.
+        let ids = unsettled.map { "\($0.kind) \($0.id.prefix(Limits.requestID))" }.sorted()
+        let told = ids.prefix(Limits.lostRevocations).joined(separator: ", ")
+        let others = ids.count > Limits.lostRevocations ? " and \((ids.count - Limits.lostRevocations).grouped) others" : ""
+        log.record(
+            Event(
+                .revocationsLost, .critical,
+                "\(ids.count.grouped) revocations could not be written, since the store failed, and end with this process; "
+                    + "valid again from the next start on: \(told)\(others)"))
+    }
+
     private func persist(_ revocation: Revocation) async throws(UsherError) {
         if revocation.kind == .session, let uuid = UUIDv7(parsing: revocation.id) {
             let now = clock.now()
@@ -183,11 +205,8 @@ public final class AuthService {
     /// - Throws: what the store throws; memory is purged all the same, unless it holds what the store does not have yet.
     public func purge() async throws(UsherError) {
         await purgeThrottle()
-        let elapsed = clock.monotonicMilliseconds() - purgedAt
-        purgedAt += elapsed
-        // A wall clock that leaps ahead, and may leap back, takes nothing away with it.
-        purgedBefore = min(clock.now() - tokens.clockTolerance, purgedBefore + elapsed / 1000 + 1)
-        let moment = purgedBefore
+        horizon.advance(wall: clock.now() - tokens.clockTolerance, monotonic: clock.monotonicMilliseconds())
+        let moment = horizon.moment
         for part in 0..<Revocations.parts {
             // Until the store has those that are not settled, sessions among them could still be refreshed.
             guard !hasUnsettled else { break }

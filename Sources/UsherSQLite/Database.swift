@@ -8,6 +8,9 @@ import UsherModel
     /// Where the WAL hook leaves the number of frames.
     private let frames: UnsafeMutablePointer<Int32>
 
+    /// Where it lies; nil where it is not in files of the system.
+    var place: DatabasePlace?
+
     /// Opens the file, and looks at nothing in it yet.
     init(path: String, vfs: String?) throws(DatabaseError) {
         // Debian's SQLite takes names that begin with "file:" for URIs.

@@ -9,9 +9,18 @@ struct Opening {
     let vfs: String?
 
     /// Creates the file, mode 0600, where there is none.
+    /// - Parameter original: to open it anew: the file that it must be. None is created then.
     /// - Throws: for a database of another version, one of somebody else, a damaged one, one in use, one that may not be written.
-    func open() throws(StoreOpenError) -> Database {
-        if vfs == nil { try createFile() }
+    func open(again original: FileIdentity? = nil) throws(StoreOpenError) -> Database {
+        if let original {
+            guard FileIdentity(of: path) == original else {
+                throw problem(
+                    "it has been moved, removed or replaced under the running daemon",
+                    "Put it back, or restart usherd to go on with what is there now.")
+            }
+        } else if vfs == nil {
+            try createFile()
+        }
         let database = try attempt { () throws(StoreFault) in
             do throws(DatabaseError) { return try Database(path: path, vfs: vfs) } catch { throw .database(error) }
         }
@@ -44,7 +53,10 @@ struct Opening {
             // answered from it before it is durable.
             try database.checkpoint(.truncate)
         }
-        if vfs == nil { try makePrivate() }
+        if vfs == nil {
+            try makePrivate()
+            database.place = DatabasePlace(path: path)
+        }
         return database
     }
 

@@ -52,7 +52,17 @@ extension Transaction {
                 "DELETE FROM revocations WHERE kind = ? AND id = ?", [.integer(revocation.kind), .text(revocation.id)])
             gone += Int(database.changes)
         }
+        // Not worth a write each time; but a clock that was set back is.
+        try database.run(
+            """
+            INSERT INTO meta (name, value) VALUES ('purged_before', ?1)
+            ON CONFLICT (name) DO UPDATE SET value = ?1 WHERE value NOT BETWEEN ?1 - 3600 AND ?1
+            """, [.integer(before)])
         return hasMoreSessions || gone == most
+    }
+
+    func lastPurge() throws(StoreFault) -> NumericDate? {
+        try database.first("SELECT value FROM meta WHERE name = 'purged_before'") { row throws(StoreFault) in try row.integer() }
     }
 }
 

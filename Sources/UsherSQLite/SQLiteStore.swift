@@ -99,6 +99,10 @@ public final class SQLiteStore: Store {
         try await perform { transaction throws(StoreFault) in try transaction.purge(before: before, most: most) }
     }
 
+    public func lastPurge() async throws(UsherError) -> NumericDate? {
+        try await perform { transaction throws(StoreFault) in try transaction.lastPurge() }
+    }
+
     /// Has the store's thread do `work` in a transaction, and waits for its commit. The answer crosses in a lock; the continuation
     /// carries nothing.
     func perform<Answer: Sendable>(

@@ -17,7 +17,8 @@ enum Schema {
             value INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID
         """,
-        "INSERT INTO meta (name, value) VALUES ('service_ms', 0)",
+        // `purged_before` is the moment of the last purge, or up to an hour earlier; databases made before there was one lack it.
+        "INSERT INTO meta (name, value) VALUES ('service_ms', 0), ('purged_before', unixepoch())",
         """
         CREATE TABLE users (
             id BLOB NOT NULL PRIMARY KEY,

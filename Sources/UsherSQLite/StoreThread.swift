@@ -28,6 +28,8 @@ final class StoreThread: @unchecked Sendable {
     /// Whether a failure has been told, and no recovery yet.
     private var isFailing = false
 
+    /// The file that it was at the start: no other takes its place until a restart.
+    private let original: FileIdentity?
     private let serviceAtStart: Int64
     private let monotonicAtStart: Int64
 
@@ -62,6 +64,7 @@ final class StoreThread: @unchecked Sendable {
                 path: opening.path, problem: "its service time cannot be read: \(error)",
                 advice: "Restore the file from a backup.")
         }
+        original = opened.place?.file
         monotonicAtStart = clock.monotonicMilliseconds()
         database = opened
         let begun = Thread(name: "usher-store") { self.loop() }
@@ -205,6 +208,7 @@ final class StoreThread: @unchecked Sendable {
             }
         }
         try database.control("COMMIT")
+        try database.assertInPlace()
         if transaction.hasRotated {
             serviceDue = time.now + tuning.grace + tuning.margin
         } else if isDue {
@@ -217,7 +221,9 @@ final class StoreThread: @unchecked Sendable {
     private func connection() throws(UsherError) -> Database {
         if let database { return database }
         let opened: Database
-        do throws(StoreOpenError) { opened = try opening.open() } catch { throw .storeUnavailable(cause: "\(error)") }
+        do throws(StoreOpenError) { opened = try opening.open(again: original) } catch {
+            throw .storeUnavailable(cause: "\(error)")
+        }
         try tellMemory(from: opened)
         database = opened
         return opened

@@ -99,20 +99,39 @@ public final class HashPool: PasswordWorkers {
         for caller: Caller, _ work: @escaping @Sendable (any PasswordHasher) throws(UsherError) -> Result
     ) async throws(UsherError) -> Result {
         let hasher = hasher
-        let outcome = Lock<Swift.Result<Result, UsherError>?>(nil)
+        let call = Call(work)
         unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             submit(
                 Job(caller: caller, since: clock.monotonicMilliseconds()) { failure in
-                    let result = Swift.Result<Result, UsherError> { () throws(UsherError) in
-                        if let failure { throw failure }
-                        return try work(hasher)
-                    }
-                    outcome.withLock { $0 = result }
+                    call.carryOut(by: hasher, or: failure)
                     unsafe continuation.resume()
                 })
         }
-        guard let result = outcome.withLock({ $0 }) else { throw UsherError(.internal, cause: "a hash came to no result") }
-        return try result.get()
+        return try call.outcome()
+    }
+
+    /// One call of `run`: what is to be done, then what came of it. It lets go of the one before it has the other: a worker that is held up
+    /// behind the reply must not keep the password.
+    private final class Call<Result: Sendable>: Sendable {
+        private let work: Lock<(@Sendable (any PasswordHasher) throws(UsherError) -> Result)?>
+        private let result = Lock<Swift.Result<Result, UsherError>?>(nil)
+
+        init(_ work: @escaping @Sendable (any PasswordHasher) throws(UsherError) -> Result) { self.work = Lock(work) }
+
+        func carryOut(by hasher: any PasswordHasher, or failure: UsherError?) {
+            let outcome = Swift.Result<Result, UsherError> { () throws(UsherError) in
+                let work = work.withLock { $0.take() }
+                if let failure { throw failure }
+                guard let work else { throw UsherError(.internal, cause: "a hash was asked for twice") }
+                return try work(hasher)
+            }
+            result.withLock { $0 = outcome }
+        }
+
+        func outcome() throws(UsherError) -> Result {
+            guard let result = result.withLock({ $0 }) else { throw UsherError(.internal, cause: "a hash came to no result") }
+            return try result.get()
+        }
     }
 
     private func submit(_ job: Job) {

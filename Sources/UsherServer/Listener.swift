@@ -53,7 +53,14 @@ public struct Listener: Sendable {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else { return }
         guard status.st_mode & S_IFMT == S_IFSOCK else {
-            throw StartFailure("\(path) exists and is not a socket: take it away, or listen elsewhere.")
+            let kind = status.st_mode & S_IFMT == S_IFLNK ? "is a symbolic link, not a socket" : "exists and is not a socket"
+            throw StartFailure("\(path) \(kind): if nobody needs it, run `rm \(path.shellWord)`, or listen elsewhere.")
+        }
+        // Whose it is may still use it, or have put it there for a reason.
+        guard status.st_uid == geteuid() else {
+            throw StartFailure(
+                "The socket \(path) belongs to uid \(status.st_uid), not to the daemon's user (uid \(geteuid())): if nobody needs it, "
+                    + "run `rm \(path.shellWord)`, or listen elsewhere.")
         }
         let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard probe >= 0 else { throw StartFailure("socket: \(errorText(errno))") }

@@ -24,6 +24,8 @@ public actor Reactor {
     private var drainDeadline: Int64?
     private var nextUpkeep: Int64
     private var isUpkeepRunning = false
+    /// The last upkeep of all has begun: nothing more will come that has to get into the store.
+    private var isLastUpkeep = false
     private var throttleWriter = ThrottleWriter()
     /// When a call of the store will be overdue, in monotonic milliseconds; nil while none is under way.
     private var storeDue: Int64?
@@ -125,10 +127,7 @@ public actor Reactor {
     /// Puts into memory what the store holds revoked and has counted, and only then accepts.
     private func start() async {
         do throws(UsherError) {
-            // All that were not purged: a clock that is ahead for now must not leave any out.
-            let revocations = try await service.store.revocations(since: .min)
-            service.refuse(revocations)
-            try await service.restoreThrottle()
+            try await service.load()
         } catch {
             startFailure = StartFailure("The store cannot be read: \(error.cause ?? error.message)")
             acceptor.close { engine.adopt($0) }
@@ -142,6 +141,7 @@ public actor Reactor {
     }
 
     private func finish() {
+        service.tellLost()
         engine.dropAll()
         hasFinished = true
     }
@@ -178,13 +178,17 @@ public actor Reactor {
 
     private func keepUp() {
         let now = service.clock.monotonicMilliseconds()
-        let isLast = drainDeadline != nil && engine.connectionCount == 0 && running == 0
-        if throttleWriter.begin(hasChanges: service.hasThrottleChanges, isLast: isLast, at: now) {
+        let isAnswered = drainDeadline != nil && engine.connectionCount == 0 && running == 0
+        if throttleWriter.begin(hasChanges: service.hasThrottleChanges, isLast: isAnswered, at: now) {
             Task.immediate(executorPreference: executor) { await self.writeThrottle() }
         }
-        if let drainDeadline, now >= drainDeadline || isLast && throttleWriter.isDone {
-            finish()
-            return
+        if let drainDeadline {
+            let isSettled = !service.hasUnsettled || isLastUpkeep && !isUpkeepRunning
+            if now >= drainDeadline || isAnswered && isSettled && throttleWriter.isDone { return finish() }
+            if isAnswered, !isSettled, !isUpkeepRunning {
+                isLastUpkeep = true
+                nextUpkeep = now
+            }
         }
         if now >= nextUpkeep, !isUpkeepRunning {
             isUpkeepRunning = true
@@ -201,7 +205,7 @@ public actor Reactor {
     private func upkeep() async {
         await service.settle()
         do throws(UsherError) {
-            try await service.purge()
+            if drainDeadline == nil { try await service.purge() }
         } catch {
             // The store says in the journal that it fails; the next time comes.
         }
@@ -239,6 +243,8 @@ public actor Reactor {
         }
         drainDeadline = service.clock.monotonicMilliseconds() + service.limits.drain
         acceptor.close { engine.adopt($0) }
+        // Not only when all is answered: there may be no time left then.
+        if service.hasUnsettled { nextUpkeep = service.clock.monotonicMilliseconds() }
         hooks.stopping(engine.connectionCount)
         engine.drain()
     }

@@ -14,6 +14,6 @@ public struct Credentials: Sendable {
     /// - Throws: `internal`, with a cause that names the file, when it is there but cannot be read.
     public func secret(named name: String) throws(UsherError) -> SecretBytes? {
         guard let directory else { return nil }
-        return try SecretFile.read("\(directory)/\(name)")
+        return try SecretFile.read("\(directory)/\(name)", of: .systemd)
     }
 }

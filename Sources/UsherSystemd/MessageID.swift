@@ -20,6 +20,7 @@ extension Event.Kind {
         case .failure: "a7ecb66607b34dbda889b68a8c579edd"
         case .storeRollback: "4f3f5073bf8f465691af68f98be7b788"
         case .storeRecovered: "3616090839b44bebacb2609a802b7d21"
+        case .revocationsLost: "197c6ed415184cc995cb23cf536ef08b"
         case .limit: "f1fdfcd26c064ea3b2f6aaee01472a83"
         case .hanging: "d467553eca9e48cd90e6eb3a5ba0f528"
         case .repeated: "6bd2c9612ff940cc9e501655e04b2aab"

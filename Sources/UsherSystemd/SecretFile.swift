@@ -6,20 +6,39 @@ public enum SecretFile {
     /// The most bytes that such a file may have.
     public static let maxLength = 65_536
 
+    /// Who has set a file up, on whom it depends what its owner and mode may be.
+    public enum Keeper: Sendable {
+        /// An administrator or the daemon itself: it belongs to root or to the daemon's user, and nobody else may do anything with it.
+        case administrator
+        /// systemd, which lets the daemon's user in by owner or by access control list, whose mask shows as the mode of the group
+        /// (acl(5)). It does not let others in, neither into the file nor into its folder; who plays its part must keep to one of both.
+        case systemd
+    }
+
     /// The bytes of the file, verbatim but for one LF at the end, if there is one. Nil where there is no such file. They are
     /// never outside `SecretBytes`.
-    /// - Throws: `internal`, with a cause that names the file, when it cannot be read or is too long.
-    public static func read(_ path: String) throws(UsherError) -> SecretBytes? {
+    /// - Throws: `internal`, with a cause that names the file, when it cannot be read or is too long, or when others may read it: then it
+    ///   says what to do.
+    public static func read(_ path: String, of keeper: Keeper) throws(UsherError) -> SecretBytes? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else {
-            if errno == ENOENT { return nil }
-            throw UsherError(.internal, cause: "cannot open \(path): \(errorText(errno))")
+            let failure = errno
+            var link = stat()
+            guard failure == ENOENT else {
+                throw UsherError(.internal, cause: "cannot open \(path): \(errorText(failure))")
+            }
+            if unsafe lstat(path, &link) == 0 {
+                throw UsherError(
+                    .internal, cause: "\(path) is a symbolic link to nothing: mend it, or run `rm \(path.shellWord)`")
+            }
+            return nil
         }
         defer { close(descriptor) }
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw UsherError(.internal, cause: "\(path) is no regular file")
         }
+        try check(status, path, keeper)
 
         var failure: Int32 = 0
         // One byte more than may be: it tells a file that is too long.
@@ -42,6 +61,35 @@ public enum SecretFile {
             throw UsherError(.internal, cause: "\(path) has more than \(maxLength) bytes: that is no secret")
         }
         return content.withoutLastLF()
+    }
+
+    private static func check(_ status: stat, _ path: String, _ keeper: Keeper) throws(UsherError) {
+        switch keeper {
+        case .administrator:
+            guard status.st_uid == 0 || status.st_uid == geteuid() else {
+                throw UsherError(
+                    .internal,
+                    cause: "\(path) belongs to uid \(status.st_uid), neither root nor the daemon's user (uid \(geteuid())): "
+                        + "if it is the right one, run `chown \(geteuid()) \(path.shellWord)`")
+            }
+            if status.st_mode & 0o077 != 0 { throw isOpen(path, "0600") }
+        case .systemd:
+            let folder = String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex))
+            if status.st_mode & 0o007 != 0, mayBeEntered(folder) { throw isOpen(path, "o=") }
+        }
+    }
+
+    /// Whether others may open what is in a folder.
+    private static func mayBeEntered(_ folder: String) -> Bool {
+        var status = stat()
+        return unsafe stat(folder, &status) != 0 || status.st_mode & 0o001 != 0
+    }
+
+    private static func isOpen(_ path: String, _ mode: String) -> UsherError {
+        UsherError(
+            .internal,
+            cause: "others may read \(path), a secret: put a new one in its place if they may have, and run "
+                + "`chmod \(mode) \(path.shellWord)`")
     }
 }
 

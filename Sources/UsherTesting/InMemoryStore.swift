@@ -16,6 +16,7 @@ public final class InMemoryStore: Store {
         var knownAddresses: [UserID: [AddressBlock]] = [:]
         /// Each with the service time since when it has been counted.
         var throttles: [ThrottleKey: (count: Int, since: Int64)] = [:]
+        var lastPurge: NumericDate?
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
@@ -206,8 +207,13 @@ public final class InMemoryStore: Store {
                 state.sessionsOfTokens[key] = nil
                 state.versions[key] = nil
             }
+            state.lastPurge = before
             return sessions.count > most || revocations.count > most
         }
+    }
+
+    public func lastPurge() async throws(UsherError) -> NumericDate? {
+        try perform { state throws(UsherError) in state.lastPurge }
     }
 }
 

@@ -58,7 +58,7 @@ extension Event {
         case .delete: return (.delete, error == nil ? .info : .notice)
         case .refresh: return (.refresh, .debug)
         case .verify: return (.verify, .debug)
-        case nil, .ready, .stopping, .stopped, .refused, .failure, .storeRecovered, .limit, .hanging,
+        case nil, .ready, .stopping, .stopped, .refused, .failure, .storeRecovered, .revocationsLost, .limit, .hanging,
             .dropped, .repeated, .notice:
             return (.refused, .debug)
         }

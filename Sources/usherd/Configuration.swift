@@ -81,6 +81,12 @@ struct Configuration {
         guard !tokens.audiences.isEmpty, !tokens.audiences.contains("") else {
             throw StartFailure("token.audiences (JWT_AUDIENCE) must name one audience or more, none of them empty.")
         }
+        guard !tokens.issuer.hasControlCharacters else {
+            throw StartFailure("token.issuer (JWT_ISSUER) must not have control characters: \"\(tokens.issuer.printable)\".")
+        }
+        if let audience = tokens.audiences.first(where: \.hasControlCharacters) {
+            throw StartFailure("token.audiences (JWT_AUDIENCE) must not have control characters: \"\(audience.printable)\".")
+        }
         let longest = tokens.audiences.map(\.utf8.count).max() ?? 0
         guard tokens.issuer.utf8.count + longest <= Self.maxNames else {
             throw StartFailure(
@@ -124,6 +130,8 @@ extension Substring {
 extension String {
     /// With control characters shown as escapes, for messages.
     var printable: String {
-        unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? $0.escaped(asASCII: true) : String($0) }.joined()
+        unicodeScalars.map { $0.properties.generalCategory == .control ? $0.escaped(asASCII: true) : String($0) }.joined()
     }
+
+    fileprivate var hasControlCharacters: Bool { unicodeScalars.contains { $0.properties.generalCategory == .control } }
 }

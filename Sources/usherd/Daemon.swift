@@ -43,6 +43,12 @@ enum Daemon {
         let clock = SystemClock()
         let random = OpenSSLRandom()
         let journal = Journal(threshold: configuration.logLevel.priority, clock: clock)
+        for variable in secrets.ignored {
+            journal.record(
+                Event(
+                    .notice, .warning,
+                    "the environment's \(variable) is ignored: a credential comes before it; take one of both away"))
+        }
         let reactorBox = Lock<Reactor?>(nil)
         let store: SQLiteStore
         do throws(StoreOpenError) {

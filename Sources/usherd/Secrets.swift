@@ -6,11 +6,15 @@ import UsherSystemd
 struct Secrets: ~Copyable {
     let access: SecretBytes
     let refresh: SecretBytes
+    /// Variables of the environment that hold a secret as well, but a credential came before.
+    let ignored: [String]
 
+    /// Both leave the environment, whether they are used or not.
     /// - Throws: which secret is wrong, where it came from, and why.
     init(state: StateFolder, algorithm: MACAlgorithm, random: some RandomSource) throws(StartFailure) {
-        let access = try Self.secret("jwt-secret", "JWT_SECRET", state, algorithm, random)
-        let refresh = try Self.secret("refresh-secret", "REFRESH_TOKEN_SECRET", state, algorithm, random)
+        var ignored: [String] = []
+        let access = try Self.secret("jwt-secret", "JWT_SECRET", state, algorithm, random, &ignored)
+        let refresh = try Self.secret("refresh-secret", "REFRESH_TOKEN_SECRET", state, algorithm, random, &ignored)
         guard !(access == refresh) else {
             throw StartFailure(
                 "The access secret (jwt-secret, JWT_SECRET) and the refresh secret (refresh-secret, REFRESH_TOKEN_SECRET) are the same: "
@@ -18,22 +22,24 @@ struct Secrets: ~Copyable {
         }
         self.access = access
         self.refresh = refresh
+        self.ignored = ignored
     }
 
     /// What a generated secret is made of, in bytes: enough for every algorithm.
     private static let generatedLength = 64
 
     private static func secret(
-        _ name: String, _ variable: String, _ state: StateFolder, _ algorithm: MACAlgorithm, _ random: some RandomSource
+        _ name: String, _ variable: String, _ state: StateFolder, _ algorithm: MACAlgorithm, _ random: some RandomSource,
+        _ ignored: inout [String]
     ) throws(StartFailure) -> SecretBytes {
-        if let secret = try read(
-            "credential \(name)", { () throws(UsherError) in try Credentials.ofProcess().secret(named: name) })
-        {
+        let given = takenFromEnvironment(variable)
+        if let secret = try read({ () throws(UsherError) in try Credentials.ofProcess().secret(named: name) }) {
+            if let given, given.count > 0 { ignored.append(variable) }
             return try checked(secret, "The credential \(name)", algorithm)
         }
-        if let secret = fromEnvironment(variable) { return try checked(secret, "The environment's \(variable)", algorithm) }
+        if let given { return try checked(given, "The environment's \(variable)", algorithm) }
         let file = "\(state.path)/\(name)"
-        if let secret = try read(file, { () throws(UsherError) in try SecretFile.read(file) }) {
+        if let secret = try read({ () throws(UsherError) in try SecretFile.read(file, of: .administrator) }) {
             return try checked(secret, file, algorithm)
         }
         // Letters, so that it can be copied into another program's settings: 64 of them hold 384 bits.
@@ -49,18 +55,16 @@ struct Secrets: ~Copyable {
         return secret
     }
 
-    private static func read(
-        _ source: String, _ read: () throws(UsherError) -> SecretBytes?
-    ) throws(StartFailure) -> SecretBytes? {
+    private static func read(_ read: () throws(UsherError) -> SecretBytes?) throws(StartFailure) -> SecretBytes? {
         do throws(UsherError) {
             return try read()
         } catch {
-            throw StartFailure("\(source): \(error.cause ?? error.message).")
+            throw StartFailure("A secret cannot be used: \(error.cause ?? error.message).")
         }
     }
 
     /// Copies it out of the environment, and overwrites it there: children and /proc/PID/environ are not to show it.
-    private static func fromEnvironment(_ variable: String) -> SecretBytes? {
+    private static func takenFromEnvironment(_ variable: String) -> SecretBytes? {
         guard let value = unsafe getenv(variable) else { return nil }
         let bytes = unsafe UnsafeMutableRawBufferPointer(start: value, count: strlen(value))
         let secret = unsafe SecretBytes(capacity: bytes.count) { target in

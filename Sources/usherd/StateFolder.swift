@@ -16,6 +16,7 @@ struct StateFolder {
         if unsafe mkdir(path, 0o700) != 0, errno != EEXIST {
             throw StartFailure("The state folder \(path) cannot be made: \(errorText(errno)).")
         }
+        try Self.check(path)
         let file = path + "/lock"
         lock = unsafe open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else {
@@ -30,6 +31,26 @@ struct StateFolder {
         let holder = "\(getpid())\n"
         guard ftruncate(lock, 0) == 0, unsafe pwrite(lock, holder, holder.utf8.count, 0) == holder.utf8.count else {
             throw StartFailure("The state folder \(path) cannot be written: \(file): \(errorText(errno)).")
+        }
+    }
+
+    /// Whoever else may write in it could put a database or secrets of his own there. (Its parents need no look: who may rename it can put
+    /// nothing in its place that passes here.)
+    private static func check(_ path: String) throws(StartFailure) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else {
+            throw StartFailure("The state folder \(path) cannot be used: \(errorText(errno)).")
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else { throw StartFailure("The state folder \(path) is no folder.") }
+        guard status.st_uid == 0 || status.st_uid == geteuid() else {
+            throw StartFailure(
+                "The state folder \(path) belongs to uid \(status.st_uid), neither root nor the daemon's user (uid \(geteuid())): "
+                    + "if it is the right one, run `chown -R \(geteuid()) \(path.shellWord)`.")
+        }
+        guard status.st_mode & 0o022 == 0 else {
+            throw StartFailure(
+                "The state folder \(path) may be written by others than its owner: make sure that nobody has put anything there, "
+                    + "and run `chmod 0700 \(path.shellWord)`.")
         }
     }
 

@@ -10,7 +10,8 @@ import pytest
 
 from .connection import assert_failure, assert_ok
 from .daemon import CHEAP, eventually
-from .people import PAIR, fresh_name, registration
+from .people import PAIR, Person, fresh_name, registration
+from .tokens import parts
 
 ROUNDS = 50
 WRITERS = 8
@@ -334,3 +335,87 @@ def test_the_state_folder_can_be_moved_while_it_is_stopped(make):
     with daemon.connect() as connection:
         assert_ok(connection.call("VERIFY", token=tokens["access_token"]), "claims")
         assert_ok(connection.call("LOGIN", username=request["username"], password=request["password"]), *PAIR)
+
+
+# A state folder that is taken away from under the daemon
+
+
+def gone(daemon, how):
+    match how:
+        case "folder removed":
+            shutil.rmtree(daemon.state)
+        case "folder moved":
+            daemon.state.rename(daemon.folder / "elsewhere")
+        case "folder replaced":
+            daemon.state.rename(daemon.folder / "elsewhere")
+            shutil.copytree(daemon.folder / "elsewhere", daemon.state)
+        case "database removed":
+            daemon.database().unlink()
+        case "database replaced":
+            file = daemon.database()
+            shutil.copy(file, file.with_suffix(".copy"))
+            file.with_suffix(".copy").rename(file)
+
+
+@pytest.mark.parametrize("how", ["folder removed", "folder moved", "folder replaced", "database removed", "database replaced"])
+def test_nothing_is_acknowledged_that_a_restart_would_lose(make, how):
+    daemon = make().start()
+    with daemon.connect() as connection:
+        person = Person(connection)
+        gone(daemon, how)
+        for _ in range(3):
+            assert_failure(connection.ask(registration()), "store_unavailable")
+            assert_failure(connection.call("REFRESH", refresh_token=person.refresh), "store_unavailable")
+            assert_failure(connection.call("LOGIN", username=person.username, password=person.password), "store_unavailable")
+        # In force at once all the same, and told as not done.
+        assert_ok(connection.call("VERIFY", token=person.access), "claims")
+        assert_failure(connection.call("REVOKE", token=person.access), "store_unavailable")
+        assert_failure(connection.call("VERIFY", token=person.access), "token_revoked")
+    daemon.stderr.wait_for(lambda line: "moved, removed or replaced under the running daemon" in line)
+    assert daemon.stop() == 0
+
+
+def test_a_state_folder_that_comes_back(make):
+    daemon = make().start()
+    with daemon.connect() as connection:
+        person = Person(connection)
+        elsewhere = daemon.state.rename(daemon.folder / "elsewhere")
+        assert_failure(connection.ask(registration()), "store_unavailable")
+        elsewhere.rename(daemon.state)
+        assert_ok(connection.call("REVOKE", token=person.access), "revoked")
+        other = Person(connection)
+    daemon.stderr.wait_for(lambda line: "The store works again" in line)
+    daemon.crash_and_restart()
+    with daemon.connect() as connection:
+        assert_failure(connection.call("VERIFY", token=person.access), "token_revoked")
+        other.login(connection)
+        person.login(connection)
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_what_holds_in_memory_alone_when_it_is_stopped(make, comes_back):
+    daemon = make().start()
+    with daemon.connect() as connection:
+        person, other = Person(connection), Person(connection)
+        elsewhere = daemon.state.rename(daemon.folder / "elsewhere")
+        assert_failure(connection.ask(registration()), "store_unavailable")
+        assert_failure(connection.call("REVOKE", token=person.access), "store_unavailable")
+        assert_failure(connection.call("REVOKE", token=other.refresh), "store_unavailable")
+    if comes_back:
+        elsewhere.rename(daemon.state)
+    assert daemon.stop() == 0
+    lost = [line for line in daemon.stderr.text().splitlines() if "could not be written" in line]
+    if comes_back:
+        assert not lost
+    else:
+        assert len(lost) == 1 and "2 revocations" in lost[0]
+        assert f"token {parts(person.access)[1]['jti']}" in lost[0] and f"session {parts(other.access)[1]['sid']}" in lost[0]
+        elsewhere.rename(daemon.state)
+    daemon.start()
+    with daemon.connect() as connection:
+        for token in (person.access, other.access):
+            reply = connection.call("VERIFY", token=token)
+            if comes_back:
+                assert_failure(reply, "token_revoked")
+            else:
+                assert_ok(reply, "claims")

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import stat
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,18 @@ from .tokens import access, claims, header, parts, seal
 def answers(daemon):
     with daemon.connect() as connection:
         return connection.ask("PING")["ok"]
+
+
+def does(said):
+    """What the daemon says that one should run."""
+    (command,) = re.findall("`(.*)`", said)
+    subprocess.run(["sh", "-c", command], check=True)
+
+
+@pytest.fixture
+def as_root():
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to give files away")
 
 
 def refuses(daemon, *words):
@@ -78,7 +91,7 @@ def test_a_syntax_error_is_told_with_its_place(make, text, line):
     "config, path",
     [
         ({"token": {"acces_expiry": "15m"}}, "token.acces_expiry"), ({"tokens": {"access_expiry": "15m"}}, "tokens"), ({"access_expiry": "15m"}, "access_expiry"),
-        ({"password": {"Cost": 4}}, "password.Cost"), ({"socket": {"max_lines": 4096}}, "socket.max_lines"), ({"log": {"level": "info", "colour": True}}, "log.colour"),
+        ('"token.issuer" = "x"\n', '"token.issuer"'), ({"password": {"Cost": 4}}, "password.Cost"), ({"socket": {"max_lines": 4096}}, "socket.max_lines"), ({"log": {"level": "info", "colour": True}}, "log.colour"),
     ],
 )
 def test_an_unknown_key_is_told_by_its_path(make, config, path):
@@ -124,6 +137,12 @@ def test_a_duration(make, text, seconds):
     daemon = make({"token": {"access_expiry": text}}).start()
     with daemon.connect() as connection:
         assert Person(connection).reply["expires_in"] == seconds
+
+
+@pytest.mark.parametrize("variable, setting", [("JWT_ISSUER", "token.issuer"), ("JWT_AUDIENCE", "token.audiences")])
+def test_control_characters_in_names(make, variable, setting):
+    _, said = refuses(make(env={variable: "one\x1b[31mtwo"}), variable, setting, "control characters")
+    assert "\x1b" not in said
 
 
 def test_access_expiry_under_twice_the_grace(make):
@@ -216,9 +235,11 @@ def test_check_config_refuses_what_is_wrong(folder):
 
 def credentials(folder, **files):
     directory = folder / "credentials"
-    directory.mkdir()
+    directory.mkdir(mode=0o500)
     for name, content in files.items():
-        (directory / name.replace("_", "-")).write_bytes(content)
+        file = directory / name.replace("_", "-")
+        file.write_bytes(content)
+        file.chmod(0o400)
     return {"CREDENTIALS_DIRECTORY": str(directory)}
 
 
@@ -262,6 +283,69 @@ def test_credentials_win_over_the_environment(make, folder):
         person = Person(connection)
         assert_failure(connection.call("REFRESH", refresh_token=seal(*parts(person.refresh), REFRESH_SECRET)), "token_invalid")
         assert_ok(connection.call("REFRESH", refresh_token=seal(*parts(person.refresh), secret[::-1])), *PAIR)
+
+
+def test_secrets_beside_credentials_are_ignored_and_forgotten(make, folder):
+    daemon = make(env=credentials(folder, jwt_secret=b"one secret that is a credential, 0123456789")).start()
+    said, _ = daemon.stderr.wait_for(lambda line: "JWT_SECRET is ignored" in line)
+    assert JWT_SECRET not in said and "REFRESH_TOKEN_SECRET is ignored" not in daemon.stderr.text()
+    assert not verifies(daemon, JWT_SECRET)
+    with daemon.connect() as connection:
+        person = Person(connection)
+        assert_ok(connection.call("REFRESH", refresh_token=seal(*parts(person.refresh), REFRESH_SECRET)), *PAIR)
+    environment = Path(f"/proc/{daemon.pid}/environ").read_bytes()
+    assert b"LANG=C.UTF-8" in environment
+    assert JWT_SECRET.encode() not in environment and REFRESH_SECRET.encode() not in environment
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o622])
+@pytest.mark.parametrize("name", ["jwt-secret", "refresh-secret"])
+def test_a_secret_that_others_may_read(make, name, mode):
+    daemon = make(secrets=False).start()
+    daemon.stop()
+    file = daemon.state / name
+    before = file.read_bytes()
+    file.chmod(mode)
+    _, said = refuses(daemon, f"`chmod 0600 {file}`")
+    assert before.decode() not in said and file.read_bytes() == before
+    does(said)
+    assert answers(daemon.start())
+
+
+def test_a_credential_that_others_may_read(make, folder):
+    daemon = make(env=credentials(folder, jwt_secret=b"x" * 64))
+    file = folder / "credentials" / "jwt-secret"
+    file.chmod(0o444)
+    # Nobody else comes as far.
+    daemon.start()
+    daemon.stop()
+    file.parent.chmod(0o755)
+    _, said = refuses(daemon, f"`chmod o= {file}`")
+    does(said)
+    assert answers(daemon.start())
+
+
+def test_a_secret_of_somebody_else(make, as_root):
+    daemon = make(secrets=False).start()
+    daemon.stop()
+    file = daemon.state / "jwt-secret"
+    os.chown(file, 65534, 65534)
+    _, said = refuses(daemon, f"{file} belongs to uid 65534", f"`chown 0 {file}`")
+    does(said)
+    assert answers(daemon.start())
+
+
+@pytest.mark.parametrize("name", ["jwt-secret", "refresh-secret"])
+def test_a_secret_that_is_a_link_to_nothing(make, folder, name):
+    daemon = make(secrets=False)
+    link = daemon.state / name
+    link.symlink_to(folder / "not mounted yet")
+    refuses(daemon, f"{link} is a symbolic link to nothing")
+    assert link.is_symlink() and not (folder / "not mounted yet").exists()
+    (folder / "not mounted yet").write_bytes(b"now it is, and long enough for HS256 and more")
+    (folder / "not mounted yet").chmod(0o600)
+    assert answers(daemon.start())
+    assert link.is_symlink()
 
 
 @pytest.mark.parametrize(
@@ -461,6 +545,40 @@ def test_a_state_folder_without_permission(make, as_nobody):
     refuses(daemon, daemon.state)
 
 
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o722])
+def test_a_state_folder_that_others_may_write(make, mode):
+    daemon = make()
+    daemon.state.chmod(mode)
+    _, said = refuses(daemon, f"`chmod 0700 {daemon.state}`")
+    assert not any(daemon.state.iterdir()) and not daemon.socket.exists()
+    does(said)
+    assert answers(daemon.start())
+
+
+def test_a_state_folder_of_somebody_else(make, folder, as_root):
+    daemon = make(state=folder / "it's the state")
+    daemon.state.mkdir(mode=0o700)
+    os.chown(daemon.state, 65534, 65534)
+    _, said = refuses(daemon, f"{daemon.state} belongs to uid 65534")
+    assert not any(daemon.state.iterdir())
+    does(said)
+    assert answers(daemon.start())
+
+
+def test_a_state_folder_behind_a_link(make, folder):
+    daemon = make(state=folder / "link")
+    (folder / "behind").mkdir(mode=0o700)
+    daemon.state.symlink_to("behind")
+    assert answers(daemon.start())
+
+
+def test_a_state_folder_that_is_none(make, folder):
+    (folder / "file").write_text("precious")
+    refuses(make(state=folder / "file"), folder / "file")
+    (folder / "link").symlink_to("nowhere")
+    refuses(make(state=folder / "link"), folder / "link")
+
+
 def test_a_state_folder_on_a_read_only_disk(make, small_disk):
     daemon = make(state=small_disk / "state")
     daemon.state.mkdir(mode=0o700)
@@ -510,6 +628,32 @@ def test_what_is_no_socket_is_not_replaced(make):
     daemon.socket.unlink()
     daemon.socket.mkdir()
     refuses(daemon, daemon.socket)
+
+
+def test_a_link_in_the_place_of_the_socket_is_not_replaced(make, folder):
+    other = make().start()
+    daemon = make()
+    for target in (folder / "nothing", other.socket):
+        daemon.socket.unlink(missing_ok=True)
+        daemon.socket.symlink_to(target)
+        _, said = refuses(daemon, f"`rm {daemon.socket}`")
+        assert daemon.socket.is_symlink()
+    does(said)
+    assert answers(daemon.start()) and answers(other)
+
+
+@pytest.mark.parametrize("is_living", [True, False])
+def test_a_socket_of_somebody_else_is_not_replaced(make, as_root, is_living):
+    daemon = make()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(daemon.socket))
+        os.chown(daemon.socket, 65534, 65534)
+        if is_living:
+            other.listen()
+        _, said = refuses(daemon, f"{daemon.socket} belongs to uid 65534", f"`rm {daemon.socket}`")
+        assert daemon.socket.exists()
+    does(said)
+    assert answers(daemon.start())
 
 
 def test_a_socket_that_cannot_be_made(make, folder):

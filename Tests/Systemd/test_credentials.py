@@ -8,6 +8,7 @@ import pytest
 from System.people import Person
 
 from .machine import REPOSITORY
+from .usher import SETTINGS
 
 SECRETS = {
     "jwt-secret": "an access secret that systemd hands over, 0123456789",
@@ -70,6 +71,33 @@ def test_both_secrets_come_as_credentials(machine, give, way):
     environment = machine.run("cat", f"/proc/{machine.main_pid()}/environ").stdout
     assert not any(secret in environment for secret in SECRETS.values())
     assert "secret" not in machine.run("ls", "/var/lib/usher").stdout
+
+
+def test_an_instance_has_credentials_of_its_own(machine, give):
+    """Its user exists only while it runs: systemd lets it in by an access control list."""
+    machine.run("groupadd", "--system", "usher-shop")
+    machine.copy(machine.path(SETTINGS), "/etc/usher/shop.toml")
+    lines = [way(machine, name, secret) for way, (name, secret) in zip([load, load_encrypted], SECRETS.items())]
+    machine.drop_in("usher@shop.service", "\n".join(["[Service]", *lines, ""]))
+    machine.systemctl("start", "usher@shop.socket")
+    with machine.connect("/run/usher/shop/usher.sock") as connection:
+        person = Person(connection)
+        signed_with(SECRETS["jwt-secret"], person.access)
+        signed_with(SECRETS["refresh-secret"], person.refresh)
+    machine.systemctl("stop", "usher@shop.socket")
+
+
+def test_a_secret_of_the_environment_beside_a_credential(machine, give):
+    give(load, jwt_secret=SECRETS["jwt-secret"])
+    other = "another secret, in the environment, 0123456789"
+    machine.drop_in("usher.service", f'[Service]\nEnvironment="JWT_SECRET={other}"\n', name="environment")
+    since = machine.now()
+    machine.restart()
+    with machine.connect() as connection:
+        signed_with(SECRETS["jwt-secret"], Person(connection).access)
+    said = machine.logged("--unit=usher.service", "--priority=warning", "--identifier=usherd", since=since)["MESSAGE"]
+    assert "JWT_SECRET is ignored" in said
+    assert other not in machine.run("cat", f"/proc/{machine.main_pid()}/environ").stdout
 
 
 @pytest.mark.parametrize("way", WAYS)

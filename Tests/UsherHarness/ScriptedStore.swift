@@ -8,7 +8,7 @@ public final class ScriptedStore: Store {
 
     public enum Call: Hashable, Sendable {
         case revocations, lookUp, account, edit, delete, sessions, takenField, create, open, update, endSessions, revoke, purge,
-            throttles, keep
+            lastPurge, throttles, keep
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void
@@ -119,5 +119,9 @@ public final class ScriptedStore: Store {
 
     public func keep(_ throttles: [ThrottleRecord]) async throws(UsherError) {
         try await perform(.keep) { () async throws(UsherError) in try await inner.keep(throttles) }
+    }
+
+    public func lastPurge() async throws(UsherError) -> NumericDate? {
+        try await perform(.lastPurge) { () async throws(UsherError) in try await inner.lastPurge() }
     }
 }

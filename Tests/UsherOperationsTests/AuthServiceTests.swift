@@ -84,6 +84,43 @@ struct AuthServiceTests {
         #expect(try await harness.store.revocations(since: 0).count == 1)
     }
 
+    /// A machine that starts with a clock that is years ahead, and finds out after an hour.
+    @Test func aClockThatIsWrongAtTheStartTakesNothingAway() async throws {
+        let first = await harness.register()
+        _ = await harness.revoke(first.accessToken)
+        harness.clock.advance(seconds: 300)
+        try await harness.service.purge()
+        harness.clock.stepWall(milliseconds: 3 * 365 * 86_400_000)
+        let next = Harness(restartOf: harness)
+        try await next.service.load()
+        for _ in 0..<12 {
+            next.clock.advance(seconds: 30)
+            try await next.service.purge()
+        }
+        next.clock.stepWall(milliseconds: -3 * 365 * 86_400_000)
+        #expect(await next.verify(first.accessToken).error == "token_revoked")
+        #expect(await next.refresh(first.refreshToken).isOK)
+        #expect(try await next.store.revocations(since: 0).count == 1)
+    }
+
+    /// A clock that was right, after all: the machine had been off.
+    @Test func aDowntimeIsPurgedByAfterADay() async throws {
+        let first = await harness.register()
+        _ = await harness.revoke(first.accessToken)
+        try await harness.service.purge()
+        harness.clock.stepWall(milliseconds: 365 * 86_400_000)
+        let next = Harness(restartOf: harness)
+        try await next.service.load()
+        #expect(next.service.revocationCount == 1)
+        next.clock.advance(seconds: 300)
+        try await next.service.purge()
+        #expect(next.service.revocationCount == 1)
+        next.clock.advance(seconds: 86_400)
+        try await next.service.purge()
+        #expect(next.service.revocationCount == 0)
+        #expect(try await next.store.revocations(since: 0).isEmpty)
+    }
+
     @Test func purgingGoesOnUntilThereIsNoMore() async throws {
         for number in 0..<2500 {
             let revocation = Revocation(kind: .token, id: "\(number)", until: harness.now)

@@ -21,8 +21,13 @@ final class StoreUnderTest {
         folder = try TemporaryFolder()
         switch kind {
         case .inMemory: store = InMemoryStore(clock: clock)
-        case .sqlite: store = try SQLiteStore(at: folder.database, clock: clock)
+        case .sqlite: store = try Self.open(folder, clock)
         }
+    }
+
+    /// The folder stays as long as the store does.
+    private static func open(_ folder: TemporaryFolder, _ clock: ManualClock) throws -> SQLiteStore {
+        try SQLiteStore(at: folder.database, clock: clock) { _ in withExtendedLifetime(folder) {} }
     }
 
     func restart() throws {
@@ -30,7 +35,7 @@ final class StoreUnderTest {
         case let inMemory as InMemoryStore: store = inMemory.restarted()
         case let sqlite as SQLiteStore:
             sqlite.close()
-            store = try SQLiteStore(at: folder.database, clock: clock)
+            store = try Self.open(folder, clock)
         default: Issue.record("an unknown store")
         }
     }
@@ -432,6 +437,20 @@ final class StoreUnderTest {
         #expect(try await store.purge(before: .max, most: 10))
         #expect(try await !store.purge(before: .max, most: 10))
         #expect(try await store.revocations(since: 0).isEmpty)
+    }
+
+    @Test(arguments: StoreKind.allCases) func theMomentOfThePurgeIsKept(kind: StoreKind) async throws {
+        let tested = try StoreUnderTest(kind, clock)
+        // Forwards, backwards, and not at all.
+        for moment: NumericDate in [2_000_000_000, 2_000_010_000, 1_000, 1_000] {
+            _ = try await tested.store.purge(before: moment, most: 10)
+            #expect(try await tested.store.lastPurge() == moment)
+            try tested.restart()
+            #expect(try await tested.store.lastPurge() == moment)
+        }
+        _ = try await tested.store.purge(before: 4_000, most: 10)
+        let last = try #require(try await tested.store.lastPurge())
+        #expect((400...4_000).contains(last))
     }
 
     // MARK: Service time

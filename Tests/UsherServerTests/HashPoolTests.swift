@@ -50,6 +50,18 @@ struct HashPoolTests {
         #expect(pool.waiting == 0)
     }
 
+    /// What a job holds, a password for instance, is gone when its outcome is there: the worker may be held up for long behind it.
+    @Test func aWorkerKeepsNothingOfItsJob() async throws {
+        final class Password: Sendable {}
+        let pool = HashPool(workers: 1, queue: 10, hasher: FastHasher(), clock: clock)
+        func kept() async throws -> () -> Password? {
+            let password = Password()
+            try await pool.run(for: caller(1)) { _ in withExtendedLifetime(password) {} }
+            return { [weak password] in password }
+        }
+        for _ in 0..<2_000 { #expect(try await kept()() == nil) }
+    }
+
     @Test func aFullQueueIsBusyAtOnce() async {
         let (pool, first) = await pool(queue: 2)
         let (one, two) = (await queue("a1", caller(1), on: pool), await queue("a2", caller(1), on: pool))

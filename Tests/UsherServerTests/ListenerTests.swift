@@ -47,7 +47,29 @@ struct ListenerTests {
         #expect(mode() == UInt32(S_IFREG | 0o600))
         unsafe unlink(path)
         unsafe symlink("/nowhere", path)
-        #expect(throws: StartFailure.self) { try Listener(path: path, name: "app") }
+        let other = #expect(throws: StartFailure.self) { try Listener(path: path, name: "app") }
+        #expect(other?.description.contains("is a symbolic link, not a socket: if nobody needs it, run `rm \(path)`") == true)
+    }
+
+    @Test func leavesALinkToASocketAlone() throws {
+        let living = try Listener(path: folder.path + "/living", name: "app")
+        defer { living.remove() }
+        for target in ["/living", "/dead"] {
+            unsafe unlink(path)
+            unsafe symlink(folder.path + target, path)
+            #expect(throws: StartFailure.self) { try Listener(path: path, name: "app") }
+            #expect(mode().map { $0 & S_IFMT } == S_IFLNK)
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can give a file away")) func leavesTheSocketOfSomebodyElseAlone() throws {
+        let dead = try Listener(path: path, name: "app")
+        close(dead.descriptor)
+        unsafe chown(path, 65_534, 65_534)
+        let failure = #expect(throws: StartFailure.self) { try Listener(path: path, name: "app") }
+        #expect(failure?.description.contains("belongs to uid 65534") == true)
+        #expect(failure?.description.contains("`rm \(path)`") == true)
+        #expect(mode() != nil)
     }
 
     @Test func leavesASocketOfAnotherKindAlone() throws {

@@ -246,6 +246,65 @@ struct ReactorTests {
         #expect(rig.waitForEnd())
     }
 
+    /// A reactor that has refused a token in memory alone, since its store failed.
+    private func unsettled(_ inner: InMemoryStore, _ clock: ManualClock, _ limits: Limits = Limits()) throws -> ReactorRig {
+        let rig = try ReactorRig(limits, clock: clock, inner: inner) {
+            $0.fail([.revoke], with: .storeUnavailable(cause: "gone"))
+        }
+        let client = rig.connect()
+        let token = Secrets.access.token([
+            "iss": "usher", "aud": "usher", "sub": "s", "iat": clock.now(), "exp": clock.now() + 600, "jti": "lost?", "sid": "s",
+        ])
+        client.send(json(["op": "REVOKE", "token": token]) + "\n")
+        #expect(client.lines(1).map(\.result) == ["store_unavailable"])
+        return rig
+    }
+
+    @Test func whatHoldsInMemoryAloneIsWrittenBeforeTheEnd() async throws {
+        let clock = ManualClock()
+        let inner = InMemoryStore(clock: clock)
+        let rig = try unsettled(inner, clock)
+        rig.store.fail([.revoke], with: nil)
+        rig.stop()
+        #expect(rig.waitForEnd())
+        #expect(try await inner.revocations(since: 0).map(\.id) == ["lost?"])
+        #expect(rig.log.events(.revocationsLost).isEmpty)
+    }
+
+    /// Not only once: what fails is tried again when the last request has been answered.
+    @Test func itIsTriedAgainWhenAllIsAnswered() async throws {
+        let clock = ManualClock()
+        let inner = InMemoryStore(clock: clock)
+        let rig = try unsettled(inner, clock)
+        let tries = Mailbox(0)
+        rig.store.before(.revoke) { () throws(UsherError) in
+            tries.changeForAll { $0 += 1 }
+            if tries.withLock({ $0 }) == 1 { throw .storeUnavailable(cause: "gone") }
+        }
+        let client = rig.connect()
+        client.send(slow())
+        rig.gate.wait(for: 1)
+        rig.stop()
+        #expect(tries.wait(atMost: 10_000) { $0 == 1 ? true : nil } == true)
+        rig.gate.open()
+        #expect(client.lines(1).map(\.result) == ["invalid_credentials"])
+        #expect(rig.waitForEnd())
+        #expect(tries.withLock { $0 } == 2)
+        #expect(try await inner.revocations(since: 0).map(\.id) == ["lost?"])
+    }
+
+    @Test(arguments: [0, 10_000] as [Int64]) func whatIsLostIsTold(_ drain: Int64) throws {
+        let clock = ManualClock()
+        var limits = Limits()
+        limits.drain = drain
+        let rig = try unsettled(InMemoryStore(clock: clock), clock, limits)
+        rig.stop()
+        #expect(rig.waitForEnd())
+        let told = rig.log.events(.revocationsLost)
+        #expect(told.count == 1 && told.first?.priority == .critical)
+        #expect(told.first?.message.contains("token lost?") == true)
+    }
+
     /// Before the first connection is accepted, what is revoked is known.
     @Test func revocationsAreInForceFromTheFirstRequestOn() async throws {
         let clock = ManualClock()

@@ -71,7 +71,59 @@ import UsherModel
         #expect(error?.cause == "\(folder)/folder is no regular file")
         // Not a folder on the way to it.
         write([0x61])
-        let other = #expect(throws: UsherError.self) { _ = try SecretFile.read("\(self.folder)/secret/x") }
+        let other = #expect(throws: UsherError.self) { _ = try SecretFile.read("\(self.folder)/secret/x", of: .administrator) }
         #expect(other?.cause == "cannot open \(folder)/secret/x: Not a directory")
+    }
+
+    /// systemd's access control list for the daemon's user shows as the mode of the group.
+    @Test(
+        "Others must not reach a credential",
+        arguments: [(0o400, true), (0o440, true), (0o444, false), (0o402, false)] as [(mode_t, Bool)])
+    func othersAndCredentials(_ mode: mode_t, _ isRead: Bool) throws {
+        write([0x61])
+        unsafe chmod("\(folder)/secret", mode)
+        unsafe chmod(folder, 0o755)
+        if isRead {
+            #expect(try read() == [0x61])
+        } else {
+            let error = #expect(throws: UsherError.self) { try self.read() }
+            #expect(error?.cause?.contains("`chmod o= \(folder)/secret`") == true)
+        }
+        // Nobody else comes as far.
+        unsafe chmod(folder, 0o750)
+        #expect(try read() == [0x61])
+    }
+
+    @Test("Another secret file is its owner's alone", arguments: [0o640, 0o604, 0o620, 0o601] as [mode_t])
+    func othersAndFiles(_ mode: mode_t) throws {
+        write([0x61])
+        unsafe chmod("\(folder)/secret", mode)
+        let error = #expect(throws: UsherError.self) { _ = try SecretFile.read("\(self.folder)/secret", of: .administrator) }
+        #expect(error?.cause?.contains("`chmod 0600 \(folder)/secret`") == true)
+        unsafe chmod("\(folder)/secret", 0o400)
+        let isRead = try SecretFile.read("\(folder)/secret", of: .administrator) != nil
+        #expect(isRead)
+    }
+
+    @Test("Another secret file is root's or the daemon's", .enabled(if: geteuid() == 0, "only root can give a file away"))
+    func fileOfAnother() {
+        write([0x61])
+        unsafe chown("\(folder)/secret", 65_534, 65_534)
+        let error = #expect(throws: UsherError.self) { _ = try SecretFile.read("\(self.folder)/secret", of: .administrator) }
+        #expect(error?.cause?.contains("belongs to uid 65534") == true)
+        #expect(error?.cause?.contains("`chown 0 \(folder)/secret`") == true)
+    }
+
+    @Test("A link to a secret is followed, one to nothing is refused") func links() throws {
+        write([0x61])
+        let link = "\(folder)/folder"
+        unsafe symlink("\(folder)/secret", link)
+        let isRead = try SecretFile.read(link, of: .administrator) != nil
+        #expect(isRead)
+        unsafe unlink("\(folder)/secret")
+        for keeper in [SecretFile.Keeper.administrator, .systemd] {
+            let error = #expect(throws: UsherError.self) { _ = try SecretFile.read(link, of: keeper) }
+            #expect(error?.cause?.contains("is a symbolic link to nothing: mend it, or run `rm \(link)`") == true)
+        }
     }
 }

@@ -68,6 +68,17 @@ struct ConfigurationTests {
         #expect(fault("[token]\nissuer = \"\"")?.contains("issuer") == true)
     }
 
+    @Test(arguments: ["\n", "\0", "\u{1b}[31m", "\u{7f}", "\u{85}"])
+    func namesHaveNoControlCharacters(_ character: String) {
+        for (variable, setting) in [("JWT_ISSUER", "token.issuer"), ("JWT_AUDIENCE", "token.audiences")] {
+            let failure = #expect(throws: StartFailure.self) { try configuration(nil, [variable: "shop,a\(character)b"]) }
+            #expect(failure?.description.contains("\(setting) (\(variable)) must not have control characters") == true)
+            #expect(failure?.description.contains(character) == false)
+        }
+        #expect(fault("[token]\naudiences = [\"a\", \"b\\u0001\"]")?.contains("token.audiences") == true)
+        #expect(fault("[token]\nissuer = \"ä\\u00a0 ☃\"") == nil)
+    }
+
     /// An access token must outlast the window in which it can be asked for again.
     @Test func accessExpiryIsTwiceTheGraceAtLeast() {
         #expect(fault("[token]\naccess_expiry = \"59s\"")?.contains("access_expiry (59s)") == true)

@@ -7,7 +7,7 @@ struct SettingsFileTests {
     /// A value of each setting that is not the default, in TOML.
     private static let others: [String: String] = [
         "token.access_expiry": #""10m""#, "token.refresh_expiry": #""3d""#, "token.session_max_age": #""30d""#,
-        "token.clock_tolerance": #""5s""#, "token.refresh_grace": #""10s""#, "token.issuer": #""quo\"te\\ \u0007 ä""#,
+        "token.clock_tolerance": #""5s""#, "token.refresh_grace": #""10s""#, "token.issuer": #""quo\"te\\ ä""#,
         "token.audiences": #"["a", "b, c"]"#, "token.algorithm": #""HS512""#, "token.personal_claims": #"["username", "claims"]"#,
         "token.max_sessions": "5", "token.max_revocations": "9", "password.scheme": #""bcrypt""#, "password.cost": "10",
         "password.min_length": "12", "password.dictionary": #""none""#, "password.breached_list": #""/etc/usher/breached""#,
@@ -15,7 +15,7 @@ struct SettingsFileTests {
         "throttle.login_failures": "7", "throttle.address_failures": "70", "throttle.login_window": #""20m""#,
         "throttle.account_failures": "50", "throttle.account_max_delay": #""30m""#, "throttle.register_per_address": "9",
         "throttle.recover_per_address": "8", "throttle.per_address_window": #""2h""#, "throttle.max_buckets": "5000",
-        "account.profile_claims": #"["department", "é"]"#, "socket.listen": #""/run/usher.sock""#, "socket.max_line": "4096",
+        "account.profile_claims": #"["department", "é"]"#, "socket.listen": #""/run/\u0007.sock""#, "socket.max_line": "4096",
         "socket.max_in_flight": "7", "socket.max_connections": "100", "socket.max_connections_per_uid": "50",
         "server.state": #""/var/lib/usher""#, "server.drain_timeout": #""3s""#, "store.queue": "99",
         "store.timeout": #""9s""#, "log.level": #""debug""#,
@@ -41,7 +41,8 @@ struct SettingsFileTests {
         let written = SettingsFile.text(of: try configuration(text))
         let again = try configuration(written)
         #expect(SettingsFile.text(of: again) == written)
-        #expect(again.tokens.issuer == "quo\"te\\ \u{7} ä")
+        #expect(again.tokens.issuer == "quo\"te\\ ä")
+        #expect(again.listen == "/run/\u{7}.sock")
         #expect(again.tokens.audiences == ["a", "b, c"])
         #expect(again.tokens.personalClaims == [.username, .claims])
         #expect(again.limits.drain == 3000)
@@ -75,7 +76,13 @@ struct SettingsFileTests {
         ("[token.issuer]\nx = 1", "there is no setting token.issuer.x"), ("token = 5", "there is no setting token"),
         ("[[token]]\nissuer = \"x\"", "there is no setting token"),
         ("[token]\nIssuer = \"x\"", "there is no setting token.Issuer"),
-        ("[token]\n\"iss\\nuer\" = \"x\"", "there is no setting token.iss\\nuer"),
+        ("[token]\n\"iss\\nuer\" = \"x\"", #"there is no setting token."iss\nuer"."#),
+        // Dots in quotes are a part of the key.
+        ("\"token.issuer\" = \"x\"", #"1:18: there is no setting "token.issuer"."#),
+        ("[token]\n'a.b' = 1", #"there is no setting token."a.b"."#),
+        ("[\"token.issuer\"]\n", #"there is no setting "token.issuer"."#),
+        (#"token."is\"s\\uer" = 1"#, #"there is no setting token."is\"s\\uer"."#),
+        ("token.\"\" = 1", #"there is no setting token.""."#),
     ])
     func anUnknownKeyIsToldWithItsPath(_ text: String, _ words: String) {
         let fault = fault(text)

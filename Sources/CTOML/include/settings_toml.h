@@ -18,7 +18,7 @@ enum usher_toml_kind {
 };
 
 struct usher_toml_value {
-    const char *path; /* keys from the outermost table on, joined by '.', UTF-8 */
+    const char *path; /* keys from the outermost table on, joined by '.', in quotes where they are no bare keys, UTF-8 */
     enum usher_toml_kind kind;
     const char *const *strings; /* of a string, the one; of strings, all */
     const size_t *lengths;

@@ -1,0 +1,57 @@
+import CSQLite
+import Glibc
+
+/// Where a database lies: the files that its path and its WAL's led to when it was opened. What is written to files that have been moved or
+/// removed since then, nobody finds again after a restart.
+struct DatabasePlace: Sendable {
+    private let path: String
+    /// The database's own.
+    let file: FileIdentity?
+    private let wal: FileIdentity?
+
+    init(path: String) {
+        self.path = path
+        file = FileIdentity(of: path)
+        wal = FileIdentity(of: path + "-wal")
+    }
+
+    /// Looks whether the paths lead there still: two calls of stat(2), next to nothing beside a commit.
+    /// - Throws: what SQLite has for this, and does not look for in WAL mode.
+    func check() throws(DatabaseError) {
+        let now = DatabasePlace(path: path)
+        let moved = now.file != file ? path : now.wal != wal ? path + "-wal" : nil
+        guard let moved else { return }
+        throw DatabaseError(
+            // SQLITE_READONLY_DBMOVED, a macro that Swift does not see.
+            code: SQLITE_READONLY | 4 << 8,
+            message: "\(moved) has been moved, removed or replaced under the running daemon: what is written would be lost",
+            systemError: 0, statement: "COMMIT")
+    }
+}
+
+extension Database {
+    /// Looks whether what was committed will be found again. If not, all of it goes into the database that is open, wherever that is by
+    /// now: its WAL must not be taken for that of a database in its place.
+    func assertInPlace() throws(DatabaseError) {
+        do throws(DatabaseError) {
+            try place?.check()
+        } catch {
+            try? checkpoint(.truncate)
+            throw error
+        }
+    }
+}
+
+/// Which file a path leads to; while it is open, no other gets the same.
+struct FileIdentity: Equatable, Sendable {
+    private let device: dev_t
+    private let inode: ino_t
+
+    /// Nil where there is none, or it cannot be reached.
+    init?(of path: String) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        device = status.st_dev
+        inode = status.st_ino
+    }
+}
