@@ -13,10 +13,11 @@ enum Daemon {
     static let version = "0.1.0"
 
     /// Serves until it is asked to stop.
+    /// - Parameter reread: reads the configuration once more.
     /// - Throws: what kept it from starting.
-    static func run(_ configuration: Configuration) throws(StartFailure) {
+    static func run(_ configuration: Configuration, reread: @escaping Running.Read) throws(StartFailure) {
         // Before the first thread, which would take the signals otherwise; and before the first secret.
-        let signals = try TerminationSignals.block()
+        let signals = try Signals.block()
         try forbidMemoryDumps()
         raiseDescriptorLimit()
 
@@ -27,7 +28,7 @@ enum Daemon {
         let secrets = try Secrets(state: state, algorithm: configuration.tokens.algorithm, random: OpenSSLRandom())
         let listeners = try listeners(configuration)
         do throws(StartFailure) {
-            try serve(configuration, listeners, state, secrets, signals)
+            try serve(configuration, listeners, state, secrets, signals, reread)
         } catch {
             // A socket that nobody serves would make clients wait.
             for listener in listeners { listener.remove() }
@@ -36,11 +37,10 @@ enum Daemon {
     }
 
     private static func serve(
-        _ configuration: Configuration, _ listeners: [Listener], _ state: StateFolder, _ secrets: borrowing Secrets,
-        _ signals: Int32
+        _ configuration: Configuration, _ listeners: [Listener], _ state: StateFolder, _ secrets: Secrets, _ signals: Int32,
+        _ reread: @escaping Running.Read
     ) throws(StartFailure) {
         let clock = SystemClock()
-        let random = OpenSSLRandom()
         let journal = Journal(threshold: configuration.logLevel.priority, clock: clock)
         let reactorBox = Lock<Reactor?>(nil)
         let store: SQLiteStore
@@ -55,11 +55,25 @@ enum Daemon {
         } catch {
             throw StartFailure(error.description)
         }
-        let service = try service(configuration, secrets, store, clock, random, journal)
+        let pool: HashPool
+        let settings: ServiceSettings
+        do throws(UsherError) {
+            settings = try ServiceSettings(configuration, secrets)
+            pool = HashPool(
+                workers: workers(configuration.limits), queue: configuration.limits.hashQueue,
+                hasher: try CryptHasher(settings: configuration.passwords), clock: clock)
+        } catch {
+            throw StartFailure(error.cause ?? error.message)
+        }
+        let service = AuthService(
+            settings: settings, store: store, workers: pool, clock: clock, random: OpenSSLRandom(), hash: OpenSSLHash(),
+            log: journal, version: version)
+        let running = Running(
+            configuration, secrets, state: state, rereadBy: reread, store: store, pool: pool, journal: journal)
         let supervisor = Supervisor()
         let places = listeners.map { $0.path ?? "inherited socket \($0.name)" }.joined(separator: ", ")
         let reactor = try Reactor(
-            listeners: listeners, signals: signals, hooks: hooks(supervisor, journal, places), service: service)
+            listeners: listeners, signals: signals, hooks: hooks(supervisor, journal, places, running), service: service)
         reactorBox.withLock { $0 = reactor }
         try reactor.run()
 
@@ -68,7 +82,8 @@ enum Daemon {
         _ = journal.close(timeoutMilliseconds: 1000)
     }
 
-    private static func hooks(_ supervisor: Supervisor, _ journal: Journal, _ places: String) -> Reactor.Hooks {
+    private static func hooks(_ supervisor: Supervisor, _ journal: Journal, _ places: String, _ running: Running) -> Reactor.Hooks
+    {
         let status: @Sendable (String) -> Bool = { supervisor.status($0) }
         return Reactor.Hooks(
             ready: { revocations in
@@ -85,7 +100,9 @@ enum Daemon {
             // As often as sd_watchdog_enabled(3) advises.
             watchdog: supervisor.watchdog.map { limit in
                 Reactor.Hooks.Watchdog(interval: limit / 2) { supervisor.feedWatchdog() }
-            })
+            },
+            reload: Reload(
+                begin: { supervisor.reloading() }, read: { running.readAnew() }, end: { supervisor.ready(status: $0) }))
     }
 
     /// The sockets that systemd hands over, or else the one that is to be made.
@@ -101,27 +118,6 @@ enum Daemon {
             throw StartFailure("No socket: give --listen PATH, set socket.listen, or start usher.socket with systemd.")
         }
         return [try Listener(path: path, name: "app")]
-    }
-
-    private static func service(
-        _ configuration: Configuration, _ secrets: borrowing Secrets, _ store: SQLiteStore, _ clock: SystemClock,
-        _ random: OpenSSLRandom, _ journal: Journal
-    ) throws(StartFailure) -> AuthService {
-        do throws(UsherError) {
-            let algorithm = configuration.tokens.algorithm
-            let issuer = TokenIssuer(
-                accessKey: try HMACKey(algorithm: algorithm, secret: secrets.access),
-                refreshKey: try HMACKey(algorithm: algorithm, secret: secrets.refresh), hash: OpenSSLHash(),
-                settings: configuration.tokens)
-            let pool = HashPool(
-                workers: workers(configuration.limits), queue: configuration.limits.hashQueue,
-                hasher: try CryptHasher(settings: configuration.passwords), clock: clock)
-            return AuthService(
-                tokens: configuration.tokens, passwords: configuration.passwords, limits: configuration.limits, issuer: issuer,
-                store: store, workers: pool, clock: clock, random: random, hash: OpenSSLHash(), log: journal, version: version)
-        } catch {
-            throw StartFailure(error.cause ?? error.message)
-        }
     }
 
     /// As many threads as are set; by default one processor is left to the reactor.

@@ -7,7 +7,10 @@ struct Setting {
     let read: (SettingsFile.Value, inout Configuration) throws(StartFailure) -> Void
     /// As TOML; nil if it is not set and has no default.
     let show: (Configuration) -> String?
+    /// Takes it over from another configuration; nil unless it is in force from the start to the end of a daemon.
+    var keep: Keep?
 
+    typealias Keep = (inout Configuration, Configuration) -> Void
     typealias Path<Value> = WritableKeyPath<Configuration, Value>
 
     /// Every setting, a line each.
@@ -27,20 +30,26 @@ struct Setting {
             .word("password.scheme", \.passwordScheme),
             .cost("password.cost"),
             .integer("password.min_length", \.passwordMinLength, 1...512),
-            .integer("password.workers", \.limits.hashWorkers, 0...256),
+            .integer("password.workers", \.limits.hashWorkers, 0...256).atStart { $0.limits.hashWorkers = $1.limits.hashWorkers },
             .integer("password.queue", \.limits.hashQueue, 1...65_536),
             .milliseconds("password.timeout", \.limits.hashTimeout, 1...86_400),
-            .optionalString("socket.listen", \.listen),
+            .optionalString("socket.listen", \.listen).atStart { $0.listen = $1.listen },
             .integer("socket.max_line", \.limits.line, 1_024...16_777_216),
             .integer("socket.max_in_flight", \.limits.inFlight, 1...65_536),
             .integer("socket.max_connections", \.limits.connections, 1...1_000_000),
             .integer("socket.max_connections_per_uid", \.limits.connectionsPerUID, 1...1_000_000),
-            .optionalString("server.state", \.state),
+            .optionalString("server.state", \.state).atStart { $0.state = $1.state },
             .milliseconds("server.drain_timeout", \.limits.drain, 0...3_600),
             .integer("store.queue", \.limits.storeQueue, 1...1_000_000),
             .milliseconds("store.timeout", \.limits.storeTimeout, 1...3_600),
             .word("log.level", \.logLevel),
         ]
+    }
+
+    private func atStart(_ keep: @escaping Keep) -> Setting {
+        var setting = self
+        setting.keep = keep
+        return setting
     }
 
     private static func duration(_ path: String, _ place: Path<Int64>, _ range: PartialRangeFrom<Int64>) -> Setting {
