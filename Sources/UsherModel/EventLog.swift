@@ -3,6 +3,8 @@ public struct Event: Sendable, Equatable {
     /// What kind of event; each has its own MESSAGE_ID.
     public enum Kind: Sendable, CaseIterable {
         case ready, stopping, stopped
+        /// The run before this one did not come to an orderly end.
+        case crashed
         /// Settings and secrets were read anew and are in force.
         case reloaded
         /// They were no good: those from before stay in force.

@@ -42,9 +42,11 @@ public final class SQLiteStore: Store {
 
     deinit { close() }
 
-    /// Finishes what is queued, keeps the service time, checkpoints and closes. Blocks until that is done; later calls throw
-    /// `shutting_down`.
-    public func close() { thread.close() }
+    /// Finishes what is queued, keeps the service time, checkpoints and closes. Blocks until that is done, or for at most
+    /// `timeoutMilliseconds`: then gives up, where the disk does not answer. Later calls throw `shutting_down`.
+    /// - Returns: whether it is done.
+    @discardableResult
+    public func close(timeoutMilliseconds: Int64? = nil) -> Bool { thread.close(timeoutMilliseconds: timeoutMilliseconds) }
 
     /// Other bounds from now on, for calls that are under way too; the parameters are those of `init`. Never blocks for long.
     public func adopt(queue: Int, graceMilliseconds: Int64, timeoutMilliseconds: Int64) {

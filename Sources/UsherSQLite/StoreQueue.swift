@@ -23,6 +23,8 @@ struct StoreQueue: Sendable {
     /// Why the last call failed; nil once one has succeeded.
     var failure: String?
     private var isClosing = false
+    /// Whether the thread is done, after `close`.
+    var hasEnded = false
 
     init(bounds: StoreBounds) { self.bounds = bounds }
 

@@ -105,14 +105,18 @@ final class StoreThread: @unchecked Sendable {
     /// The number of jobs that wait.
     var waiting: Int { mailbox.withLock { $0.waiting.count } }
 
-    /// Finishes what is queued, keeps the service time, and closes the database. Blocks until that is done.
-    func close() {
-        mailbox.change { $0.close() }
+    /// See `SQLiteStore`.
+    func close(timeoutMilliseconds: Int64?) -> Bool {
+        mailbox.changeForAll { $0.close() }
+        var hasEnded = true
+        if let timeoutMilliseconds { hasEnded = mailbox.wait(atMost: timeoutMilliseconds) { $0.hasEnded ? true : nil } ?? false }
         // Whoever comes second waits behind the lock until the first has joined.
         thread.withLock { thread in
-            thread?.join()
+            // One that is stuck in a write cannot be waited for; it ends with the process.
+            if hasEnded { thread?.join() }
             thread = nil
         }
+        return hasEnded
     }
 
     // MARK: The thread
@@ -138,6 +142,7 @@ final class StoreThread: @unchecked Sendable {
     }
 
     private func end() {
+        defer { mailbox.changeForAll { $0.hasEnded = true } }
         guard database != nil else { return }
         // What that would cost is only that grace windows begin anew.
         serviceDue = .min

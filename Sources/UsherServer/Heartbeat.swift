@@ -18,11 +18,12 @@ struct Heartbeat {
     /// Whether something has happened that the counts of connections and tokens do not show.
     private var hasNews = false
     private var isHung = false
-    /// What came of the last reload.
+    /// What the operator is to know of the last run, or of the last reload.
     private var remark: String?
 
     init(hooks: Reactor.Hooks, service: AuthService) {
         self.hooks = hooks
+        remark = hooks.remark
         patience = Self.patience(service)
         nextFeed = hooks.watchdog == nil ? .max : service.clock.monotonicMilliseconds()
     }

@@ -47,16 +47,20 @@ public actor Reactor {
         let watchdog: Watchdog?
         /// Nil where SIGHUP is to change nothing.
         let reload: Reload?
+        /// What the status is to say until the first reload.
+        let remark: String?
 
         public init(
             ready: @escaping @Sendable (_ revocations: Int) -> Void, stopping: @escaping @Sendable (_ connections: Int) -> Void,
-            status: (@Sendable (String) -> Bool)? = nil, watchdog: Watchdog? = nil, reload: Reload? = nil
+            status: (@Sendable (String) -> Bool)? = nil, watchdog: Watchdog? = nil, reload: Reload? = nil,
+            remark: String? = nil
         ) {
             self.ready = ready
             self.stopping = stopping
             self.status = status
             self.watchdog = watchdog
             self.reload = reload
+            self.remark = remark
         }
     }
 
@@ -82,13 +86,15 @@ public actor Reactor {
     }
 
     /// Serves on the calling thread until a signal asks it to stop and all is answered.
+    /// - Returns: what is left of the time for that, in milliseconds.
     /// - Throws: what kept it from serving at all.
-    nonisolated public func run() throws(StartFailure) {
+    nonisolated public func run() throws(StartFailure) -> Int64 {
         executor.adoptThread()
         // The loop is a job of the executor: jobs that it starts run as its own.
         assumeIsolated { reactor in _ = Task { reactor.loop() } }
         while !assumeIsolated({ $0.hasFinished }) { executor.run(executor.take()) }
         if let failure = assumeIsolated({ $0.startFailure }) { throw failure }
+        return assumeIsolated { max(($0.drainDeadline ?? 0) - $0.service.clock.monotonicMilliseconds(), 0) }
     }
 
     /// For the store, from any thread, after it has come back: what it holds revoked.

@@ -12,7 +12,7 @@ struct Status: Equatable {
     /// Since when the hash pool has brought nothing forth, in monotonic milliseconds, if that is too long.
     var hungSince: Int64?
     var isDraining = false
-    /// What came of the last reload, if there is something to be done about it.
+    /// What the operator is to know of the last run, or of the last reload.
     var remark: String?
 
     /// Whether the line would be another one though nothing has happened but the time.

@@ -92,7 +92,8 @@ extension Event {
         switch kind {
         case .register, .login, .refresh, .revoke, .verify, .refused, .failure: return result != "ok"
         case .limit: return true
-        case .ready, .stopping, .stopped, .reloaded, .reloadFailed, .refreshReuse, .storeRollback, .storeRecovered, .hanging,
+        case .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refreshReuse, .storeRollback, .storeRecovered,
+            .hanging,
             .dropped,
             .repeated, .notice:
             return false

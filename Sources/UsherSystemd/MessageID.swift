@@ -8,6 +8,7 @@ extension Event.Kind {
         case .ready: "9a44155072ef4301800cb87915ea5fe0"
         case .stopping: "ecf787152d204ffd857f9060f40c01b2"
         case .stopped: "9719ca00babf41798f5d9da3678dffca"
+        case .crashed: "e9abe406c46245f690255ddd6fbbf279"
         case .reloaded: "f64365111af74c48ada1e5c0eb23a7ef"
         case .reloadFailed: "d6a9e4faac2546b2a7b1d167b2342913"
         case .register: "8559b38eae62482b8bdffad0a28e0311"

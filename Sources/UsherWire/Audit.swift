@@ -54,7 +54,8 @@ extension Event {
         case .register, .login, .revoke: return (operation?.event ?? .refused, error == nil ? .info : .notice)
         case .refresh: return (.refresh, .debug)
         case .verify: return (.verify, .debug)
-        case nil, .ready, .stopping, .stopped, .reloaded, .reloadFailed, .refreshReuse, .refused, .failure, .storeRollback,
+        case nil, .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refreshReuse, .refused, .failure,
+            .storeRollback,
             .storeRecovered, .limit, .hanging, .dropped, .repeated, .notice:
             return (.refused, .debug)
         }

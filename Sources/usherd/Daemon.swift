@@ -25,23 +25,28 @@ enum Daemon {
             throw StartFailure("No state folder: give --state DIR, or set server.state.")
         }
         let state = try StateFolder(claiming: statePath)
-        let secrets = try Secrets(state: state, algorithm: configuration.tokens.algorithm, random: OpenSSLRandom())
-        let listeners = try listeners(configuration)
+        var made: [Listener] = []
         do throws(StartFailure) {
-            try serve(configuration, listeners, state, secrets, signals, reread)
+            let secrets = try Secrets(state: state, algorithm: configuration.tokens.algorithm, random: OpenSSLRandom())
+            made = try listeners(configuration)
+            if try serve(configuration, made, state, secrets, signals, reread) { state.release() }
         } catch {
             // A socket that nobody serves would make clients wait.
-            for listener in listeners { listener.remove() }
+            for listener in made { listener.remove() }
+            state.release()
             throw error
         }
     }
 
+    /// - Returns: whether all was closed in order.
     private static func serve(
         _ configuration: Configuration, _ listeners: [Listener], _ state: StateFolder, _ secrets: Secrets, _ signals: Int32,
         _ reread: @escaping Running.Read
-    ) throws(StartFailure) {
+    ) throws(StartFailure) -> Bool {
         let clock = SystemClock()
         let journal = Journal(threshold: configuration.logLevel.priority, clock: clock)
+        let remark = state.predecessor.map { "the last run (process \($0)) came to a sudden end" }
+        if let remark { journal.record(Event(.crashed, .warning, remark)) }
         let reactorBox = Lock<Reactor?>(nil)
         let store: SQLiteStore
         do throws(StoreOpenError) {
@@ -73,23 +78,32 @@ enum Daemon {
         let supervisor = Supervisor()
         let places = listeners.map { $0.path ?? "inherited socket \($0.name)" }.joined(separator: ", ")
         let reactor = try Reactor(
-            listeners: listeners, signals: signals, hooks: hooks(supervisor, journal, places, running), service: service)
+            listeners: listeners, signals: signals, hooks: hooks(supervisor, journal, places, running, remark), service: service)
         reactorBox.withLock { $0 = reactor }
-        try reactor.run()
+        let left = try reactor.run()
 
-        store.close()
+        let isClosed = store.close(timeoutMilliseconds: max(left, Limits.storeClose))
+        if !isClosed {
+            journal.record(
+                Event(
+                    .failure, .error,
+                    "the store does not answer and is not waited for any longer; what was acknowledged is on disk",
+                    result: "store_unavailable"))
+        }
         journal.record(Event(.stopped, .notice, "stopped"))
         _ = journal.close(timeoutMilliseconds: 1000)
+        return isClosed
     }
 
-    private static func hooks(_ supervisor: Supervisor, _ journal: Journal, _ places: String, _ running: Running) -> Reactor.Hooks
-    {
+    private static func hooks(
+        _ supervisor: Supervisor, _ journal: Journal, _ places: String, _ running: Running, _ remark: String?
+    ) -> Reactor.Hooks {
         let status: @Sendable (String) -> Bool = { supervisor.status($0) }
         return Reactor.Hooks(
             ready: { revocations in
                 journal.record(
                     Event(.ready, .notice, "usherd \(version) is ready on \(places); \(revocations) revocations in force"))
-                supervisor.ready(status: "Ready on \(places)")
+                supervisor.ready(status: (remark.map { "\($0); " } ?? "") + "ready on \(places)")
                 releaseStartupPages()
             },
             stopping: { connections in
@@ -102,7 +116,8 @@ enum Daemon {
                 Reactor.Hooks.Watchdog(interval: limit / 2) { supervisor.feedWatchdog() }
             },
             reload: Reload(
-                begin: { supervisor.reloading() }, read: { running.readAnew() }, end: { supervisor.ready(status: $0) }))
+                begin: { supervisor.reloading() }, read: { running.readAnew() }, end: { supervisor.ready(status: $0) }),
+            remark: remark)
     }
 
     /// The sockets that systemd hands over, or else the one that is to be made.

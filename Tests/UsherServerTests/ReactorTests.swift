@@ -50,7 +50,7 @@ final class ReactorRig {
         worker = Thread(name: "reactor") {
             state.changeForAll { $0.thread = UInt(pthread_self()) }
             do throws(StartFailure) {
-                try reactor.run()
+                _ = try reactor.run()
             } catch {
                 state.changeForAll { $0.failure = error }
             }
