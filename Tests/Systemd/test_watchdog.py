@@ -126,4 +126,4 @@ def test_a_flood_has_its_number_in_the_journal(watched, person):
     assert len(entries) - len(summaries) <= 20 * len(summaries)
     for entry in summaries:
         assert entry["USHER_PEER_UID"] == "0" and "USHER_PEER_PID" not in entry
-        assert re.match(r"\.\.\. and \d+ more like it in 10 s", entry["MESSAGE"])
+        assert re.match(r"\.\.\. and \d+ more like it in \d+ s", entry["MESSAGE"])
