@@ -3,6 +3,12 @@ public struct Event: Sendable, Equatable {
     /// What kind of event; each has its own MESSAGE_ID.
     public enum Kind: Sendable, CaseIterable {
         case ready, stopping, stopped
+        /// The run before this one did not come to an orderly end.
+        case crashed
+        /// Settings and secrets were read anew and are in force.
+        case reloaded
+        /// They were no good: those from before stay in force.
+        case reloadFailed
         case register, login, refresh, refreshReuse, revoke
         /// PROFILE that changes something.
         case profile
@@ -57,6 +63,9 @@ public struct Event: Sendable, Equatable {
     /// How many events this one stands for, and the peer's uid that they have in common: of a summary alone.
     public var count: Int?
     public var peerUID: UInt32?
+    /// The settings and secrets that a reload has put in force, and those that it found changed and only a restart puts in force.
+    public var changed: [String] = []
+    public var pending: [String] = []
 
     public init(
         _ kind: Kind, _ priority: Priority, _ message: String, op: String? = nil, result: String? = nil, user: String? = nil,

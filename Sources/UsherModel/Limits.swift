@@ -116,6 +116,8 @@ public struct Limits: Sendable, Equatable {
     // MARK: Time
     /// How long a stopping daemon answers what it was asked, in milliseconds. `[server] drain_timeout`.
     public var drain: Int64 = 10_000
+    /// How long a daemon that has answered all waits for the store to close, if the time of `drain` is over, in milliseconds.
+    public static let storeClose: Int64 = 1_000
     /// How long accepting pauses when descriptors run out, unless one is freed before, in milliseconds.
     public static let acceptPause: Int64 = 1_000
     /// How often expired sessions and revocations are purged, in milliseconds.

@@ -1,59 +1,72 @@
 import Synchronization
 public import UsherModel
-public import UsherToken
+import UsherToken
 
 /// What operations work with: the keys, the revocations in memory, the settings, and the ports. Belongs to the reactor: nothing here is
 /// locked, and nothing here blocks.
 public final class AuthService {
-    public let tokens: TokenSettings
-    public let passwords: PasswordSettings
-    public let accounts: AccountSettings
-    public let limits: Limits
+    // What VERIFY reads of the settings is not public: then the compiler sees that nothing overlaps with `adopt`, and checks nothing.
+    private(set) var tokens: TokenSettings
+    private(set) var issuer: TokenIssuer
+    private var workspace: TokenWorkspace
+    private var defaultAudience: [UInt8]
+    public private(set) var passwords: PasswordSettings
+    public private(set) var accounts: AccountSettings
+    public private(set) var limits: Limits
     public let store: any Store
     public let workers: any PasswordWorkers
     /// Who judges new passwords, in the order in which they are asked.
-    let quality: [any PasswordQuality]
+    private(set) var quality: [any PasswordQuality]
     public let clock: any Clock
     public let random: any RandomSource
     public let log: any EventLog
     let hash: any KeyedHash
-    let issuer: TokenIssuer
     private(set) var revocations = Revocations()
     var throttle: Throttle
 
     /// Revocations that could not be written and hold in memory alone, until `settle` gets them into the store.
     private(set) var unsettled: Set<Revocation> = []
-    private let workspace: TokenWorkspace
     /// An atomic that one thread alone writes, without order: a plain addition, with no check of exclusive access.
     private let verified = Atomic<Int>(0)
     private var horizon: PurgeHorizon
-    private let defaultAudience: [UInt8]
     /// What VERIFY names in HELP and PING.
     public let version: String
 
     public init(
-        tokens: TokenSettings, passwords: PasswordSettings, accounts: AccountSettings, limits: Limits, issuer: TokenIssuer,
-        store: any Store, workers: any PasswordWorkers, quality: [any PasswordQuality], clock: any Clock,
-        random: any RandomSource, hash: any KeyedHash, log: any EventLog, version: String
+        settings: ServiceSettings, store: any Store, workers: any PasswordWorkers, clock: any Clock, random: any RandomSource,
+        hash: any KeyedHash, log: any EventLog, version: String
     ) {
-        self.tokens = tokens
-        self.passwords = passwords
-        self.accounts = accounts
-        self.limits = limits
-        self.issuer = issuer
+        tokens = settings.tokens
+        passwords = settings.passwords
+        quality = settings.quality
+        accounts = settings.accounts
+        limits = settings.limits
+        issuer = settings.issuer
+        workspace = settings.issuer.workspace()
+        defaultAudience = Array(settings.tokens.audiences[0].utf8)
         self.store = store
         self.workers = workers
-        self.quality = quality
         self.clock = clock
         self.random = random
         self.hash = hash
         self.log = log
         self.version = version
         throttle = Throttle(limits.throttle)
-        workspace = issuer.workspace()
         horizon = PurgeHorizon(
             from: nil, wall: clock.now() - tokens.clockTolerance, monotonic: clock.monotonicMilliseconds())
-        defaultAudience = Array(tokens.audiences[0].utf8)
+    }
+
+    /// From now on these are in force, for requests that are under way too.
+    public func adopt(_ settings: ServiceSettings) {
+        tokens = settings.tokens
+        passwords = settings.passwords
+        quality = settings.quality
+        accounts = settings.accounts
+        limits = settings.limits
+        issuer = settings.issuer
+        workspace = settings.issuer.workspace()
+        defaultAudience = Array(settings.tokens.audiences[0].utf8)
+        throttle.adopt(limits.throttle)
     }
 
     /// Takes up from the store what the last daemon knew: what is revoked, what attempts were counted, and how far it has purged. Before the first request.

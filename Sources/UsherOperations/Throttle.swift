@@ -6,7 +6,7 @@ import UsherModel
 /// An attempt counts from the moment it is let in, so that of any number at once no more get through than may. What turns out not to count
 /// is given back.
 struct Throttle: Sendable {
-    private let rules: [ThrottleRule]
+    private var rules: [ThrottleRule]
     private let capacityOfPart: Int
     private var parts: [Part]
     /// The parts with changes, each once.
@@ -24,11 +24,18 @@ struct Throttle: Sendable {
     private static let usualPart = 1_000
 
     init(_ settings: ThrottleSettings) {
-        rules = ThrottleKey.Kind.allCases.map { ThrottleRule.of($0, settings) }
+        rules = Self.rules(settings)
         let count = max(settings.buckets / Self.usualPart, 1)
         parts = Array(repeating: Part(), count: count)
         capacityOfPart = max(settings.buckets / count, 1)
     }
+
+    private static func rules(_ settings: ThrottleSettings) -> [ThrottleRule] {
+        ThrottleKey.Kind.allCases.map { ThrottleRule.of($0, settings) }
+    }
+
+    /// From now on these limits hold, for what was counted before, too. How many buckets there may be stays as it is.
+    mutating func adopt(_ settings: ThrottleSettings) { rules = Self.rules(settings) }
 
     /// How many buckets there are.
     var count: Int { parts.reduce(0) { $0 + $1.buckets.count } }

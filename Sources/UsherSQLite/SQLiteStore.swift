@@ -25,26 +25,33 @@ public final class SQLiteStore: Store {
         recovered: @escaping @Sendable ([Revocation]) -> Void
     ) throws(StoreOpenError) {
         try self.init(
-            path: path, clock: clock, queue: queue,
-            tuning: StoreThread.Tuning(grace: graceMilliseconds, timeout: timeoutMilliseconds), vfs: vfs, events: events,
-            recovered: recovered)
+            path: path, clock: clock,
+            bounds: StoreBounds(queue: queue, grace: graceMilliseconds, timeout: timeoutMilliseconds),
+            tuning: StoreThread.Tuning(), vfs: vfs, events: events, recovered: recovered)
     }
 
     init(
-        path: String, clock: any Clock, queue: Int, tuning: StoreThread.Tuning, vfs: String?, events: any EventLog,
+        path: String, clock: any Clock, bounds: StoreBounds, tuning: StoreThread.Tuning, vfs: String?, events: any EventLog,
         recovered: @escaping @Sendable ([Revocation]) -> Void
     ) throws(StoreOpenError) {
         self.clock = clock
         thread = try StoreThread(
-            opening: Opening(path: path, vfs: vfs), capacity: queue, clock: clock, tuning: tuning, events: events,
+            opening: Opening(path: path, vfs: vfs), bounds: bounds, clock: clock, tuning: tuning, events: events,
             recovered: recovered)
     }
 
     deinit { close() }
 
-    /// Finishes what is queued, keeps the service time, checkpoints and closes. Blocks until that is done; later calls throw
-    /// `shutting_down`.
-    public func close() { thread.close() }
+    /// Finishes what is queued, keeps the service time, checkpoints and closes. Blocks until that is done, or for at most
+    /// `timeoutMilliseconds`: then gives up, where the disk does not answer. Later calls throw `shutting_down`.
+    /// - Returns: whether it is done.
+    @discardableResult
+    public func close(timeoutMilliseconds: Int64? = nil) -> Bool { thread.close(timeoutMilliseconds: timeoutMilliseconds) }
+
+    /// Other bounds from now on, for calls that are under way too; the parameters are those of `init`. Never blocks for long.
+    public func adopt(queue: Int, graceMilliseconds: Int64, timeoutMilliseconds: Int64) {
+        thread.adopt(StoreBounds(queue: queue, grace: graceMilliseconds, timeout: timeoutMilliseconds))
+    }
 
     /// The number of calls that wait.
     var waiting: Int { thread.waiting }

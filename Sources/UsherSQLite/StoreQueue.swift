@@ -1,7 +1,18 @@
 import UsherModel
 
+/// What of the store may be changed while it runs.
+struct StoreBounds: Sendable {
+    /// How many calls may wait.
+    var queue: Int
+    /// How long a grace window lasts, in milliseconds.
+    var grace: Int64
+    /// How long a call may take, in milliseconds.
+    var timeout: Int64 = Limits().storeTimeout
+}
+
 /// The calls that wait for the store's thread, and those that it has in hand. Each is finished once: by the thread, or when it is given up.
 struct StoreQueue: Sendable {
+    var bounds: StoreBounds
     private(set) var waiting: [Job] = []
     /// The batch that the thread is at.
     private var inHand: [Slot] = []
@@ -12,6 +23,10 @@ struct StoreQueue: Sendable {
     /// Why the last call failed; nil once one has succeeded.
     var failure: String?
     private var isClosing = false
+    /// Whether the thread is done, after `close`.
+    var hasEnded = false
+
+    init(bounds: StoreBounds) { self.bounds = bounds }
 
     private struct Slot {
         let job: Job
@@ -30,9 +45,9 @@ struct StoreQueue: Sendable {
     }
 
     /// - Returns: what the call is refused with, if it is.
-    mutating func add(_ job: Job, capacity: Int) -> UsherError? {
+    mutating func add(_ job: Job) -> UsherError? {
         if isClosing { return UsherError(.shuttingDown) }
-        if waiting.count >= capacity { return .busy }
+        if waiting.count >= bounds.queue { return .busy }
         waiting.append(job)
         return nil
     }

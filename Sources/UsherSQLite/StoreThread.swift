@@ -9,8 +9,7 @@ final class StoreThread: @unchecked Sendable {
     // Sendable is sound: `database`, `serviceDue`, `timeStalled` and `isFailing` are touched by the initialiser before the thread
     // begins, and by the thread alone from then on; everything else is constant, or behind a lock.
 
-    private let mailbox = Mailbox(StoreQueue())
-    private let capacity: Int
+    private let mailbox: Mailbox<StoreQueue>
     private let opening: Opening
     private let clock: any Clock
     private let events: any EventLog
@@ -35,10 +34,6 @@ final class StoreThread: @unchecked Sendable {
 
     /// What the store does by itself, and when.
     struct Tuning: Sendable {
-        /// How long a grace window lasts, in milliseconds.
-        var grace: Int64
-        /// How long a call may take, in milliseconds.
-        var timeout: Int64 = Limits().storeTimeout
         /// How much later the service time is kept, in milliseconds.
         var margin: Int64 = 1_000
         /// The frames (pages) of the WAL that are worth a checkpoint: 4 MiB.
@@ -47,11 +42,11 @@ final class StoreThread: @unchecked Sendable {
 
     /// - Parameter recovered: see `SQLiteStore`.
     init(
-        opening: Opening, capacity: Int, clock: any Clock, tuning: Tuning, events: any EventLog,
+        opening: Opening, bounds: StoreBounds, clock: any Clock, tuning: Tuning, events: any EventLog,
         recovered: @escaping @Sendable ([Revocation]) -> Void
     ) throws(StoreOpenError) {
         self.opening = opening
-        self.capacity = capacity
+        mailbox = Mailbox(StoreQueue(bounds: bounds))
         self.clock = clock
         self.tuning = tuning
         self.events = events
@@ -75,27 +70,31 @@ final class StoreThread: @unchecked Sendable {
 
     /// Queues a job, or finishes it at once with `busy` or `shutting_down`.
     func submit(_ job: Job) {
-        if let refusal = mailbox.change({ $0.add(job, capacity: capacity) }) { job.finish(refusal) }
+        if let refusal = mailbox.change({ $0.add(job) }) { job.finish(refusal) }
     }
+
+    /// See `SQLiteStore`.
+    func adopt(_ bounds: StoreBounds) { mailbox.withLock { $0.bounds = bounds } }
 
     /// See `Store`.
     func giveUpOverdue() -> Int64? {
         let now = clock.monotonicMilliseconds()
-        let (overdue, isNew, oldest) = mailbox.withLock { queue in
+        let (overdue, isNew, oldest, timeout) = mailbox.withLock { queue in
+            let timeout = queue.bounds.timeout
             let wasStalled = queue.stalledSince != nil
-            let overdue = queue.giveUp(since: now - tuning.timeout)
-            return (overdue, !wasStalled && !overdue.isEmpty, queue.oldest)
+            let overdue = queue.giveUp(since: now - timeout)
+            return (overdue, !wasStalled && !overdue.isEmpty, queue.oldest, timeout)
         }
-        let error = UsherError.storeUnavailable(cause: "the store has not answered for \(tuning.timeout / 1000) s")
+        let error = UsherError.storeUnavailable(cause: "the store has not answered for \(timeout / 1000) s")
         if isNew {
             events.record(
                 Event(
                     .failure, .error,
-                    "The store stalls: it has not answered for \(tuning.timeout / 1000) s. Its disk may be overloaded or gone; "
+                    "The store stalls: it has not answered for \(timeout / 1000) s. Its disk may be overloaded or gone; "
                         + "what needs it is refused until it answers.", result: error.code.rawValue))
         }
         for job in overdue { job.finish(error) }
-        return oldest.map { $0 + tuning.timeout }
+        return oldest.map { $0 + timeout }
     }
 
     /// See `Store`.
@@ -109,14 +108,18 @@ final class StoreThread: @unchecked Sendable {
     /// The number of jobs that wait.
     var waiting: Int { mailbox.withLock { $0.waiting.count } }
 
-    /// Finishes what is queued, keeps the service time, and closes the database. Blocks until that is done.
-    func close() {
-        mailbox.change { $0.close() }
+    /// See `SQLiteStore`.
+    func close(timeoutMilliseconds: Int64?) -> Bool {
+        mailbox.changeForAll { $0.close() }
+        var hasEnded = true
+        if let timeoutMilliseconds { hasEnded = mailbox.wait(atMost: timeoutMilliseconds) { $0.hasEnded ? true : nil } ?? false }
         // Whoever comes second waits behind the lock until the first has joined.
         thread.withLock { thread in
-            thread?.join()
+            // One that is stuck in a write cannot be waited for; it ends with the process.
+            if hasEnded { thread?.join() }
             thread = nil
         }
+        return hasEnded
     }
 
     // MARK: The thread
@@ -142,6 +145,7 @@ final class StoreThread: @unchecked Sendable {
     }
 
     private func end() {
+        defer { mailbox.changeForAll { $0.hasEnded = true } }
         guard database != nil else { return }
         // What that would cost is only that grace windows begin anew.
         serviceDue = .min
@@ -210,7 +214,7 @@ final class StoreThread: @unchecked Sendable {
         try database.control("COMMIT")
         try database.assertInPlace()
         if transaction.hasRotated {
-            serviceDue = time.now + tuning.grace + tuning.margin
+            serviceDue = time.now + mailbox.withLock { $0.bounds.grace } + tuning.margin
         } else if isDue {
             serviceDue = nil
         }

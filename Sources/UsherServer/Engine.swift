@@ -11,7 +11,7 @@ import UsherWire
 struct Engine: ~Copyable {
     private let epoll: Int32
     private let service: AuthService
-    private let limits: Limits
+    private var limits: Limits
     private var dispatcher = Dispatcher()
     private var connections = ConnectionTable()
 
@@ -35,6 +35,9 @@ struct Engine: ~Copyable {
     }
 
     var connectionCount: Int { connections.count }
+
+    /// Takes over the service's limits, which are others by now. A connection that has more than it may goes on when it has less.
+    mutating func adoptLimits() { limits = service.limits }
 
     // MARK: Accepting
 

@@ -6,9 +6,7 @@ import UsherThreads
 /// turn, and when it is full, what nobody waits for any more gives way, and then the one with the most waiting.
 public final class HashPool: PasswordWorkers {
     private let queue: Mailbox<Queue>
-    private let capacity: Int
     private let clock: any Clock
-    private let hasher: any PasswordHasher
 
     /// What waits, a list for each peer's uid.
     private struct Queue: Sendable {
@@ -16,12 +14,18 @@ public final class HashPool: PasswordWorkers {
         /// The uids that have jobs, the next to be served first.
         var turns: [UInt32] = []
         var count = 0
+        var capacity: Int
+        var hasher: any PasswordHasher
         /// Since when each worker has been at its job, by the worker's number.
         var begun: [Int64?]
         /// Since when jobs have waited and no worker has taken one.
         var waitingSince: Int64?
 
-        init(workers: Int) { begun = Array(repeating: nil, count: workers) }
+        init(workers: Int, capacity: Int, hasher: any PasswordHasher) {
+            begun = Array(repeating: nil, count: workers)
+            self.capacity = capacity
+            self.hasher = hasher
+        }
 
         mutating func append(_ job: Job, at now: Int64) {
             if count == 0 { waitingSince = now }
@@ -75,12 +79,18 @@ public final class HashPool: PasswordWorkers {
     }
 
     public init(workers: Int, queue capacity: Int, hasher: any PasswordHasher, clock: any Clock) {
-        self.capacity = capacity
         self.clock = clock
-        self.hasher = hasher
-        queue = Mailbox(Queue(workers: workers))
+        queue = Mailbox(Queue(workers: workers, capacity: capacity, hasher: hasher))
         for number in 0..<workers {
             _ = Thread(name: "usher-hash-\(number)", niceness: 10) { [self] in work(number) }
+        }
+    }
+
+    /// How passwords that come from now on are hashed, and how many may wait. Those that wait already go on as they came.
+    public func adopt(queue capacity: Int, hasher: any PasswordHasher) {
+        queue.withLock { queue in
+            queue.capacity = capacity
+            queue.hasher = hasher
         }
     }
 
@@ -98,7 +108,7 @@ public final class HashPool: PasswordWorkers {
     public func run<Result: Sendable>(
         for caller: Caller, _ work: @escaping @Sendable (any PasswordHasher) throws(UsherError) -> Result
     ) async throws(UsherError) -> Result {
-        let hasher = hasher
+        let hasher = queue.withLock { $0.hasher }
         let call = Call(work)
         unsafe await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             submit(
@@ -138,8 +148,8 @@ public final class HashPool: PasswordWorkers {
         let now = clock.monotonicMilliseconds()
         let refused: [Job] = queue.change { queue in
             var refused: [Job] = []
-            if queue.count >= capacity { refused = queue.sweep { isOver($0, at: now) } }
-            if queue.count >= capacity {
+            if queue.count >= queue.capacity { refused = queue.sweep { isOver($0, at: now) } }
+            if queue.count >= queue.capacity {
                 guard let evicted = queue.evict(for: job.caller.peer.uid) else { return [job] }
                 refused = [evicted]
             }

@@ -6,7 +6,7 @@ import UsherOperations
 struct Heartbeat {
     private let hooks: Reactor.Hooks
     /// How long the hash pool may bring nothing forth, in milliseconds.
-    private let patience: Int64
+    private var patience: Int64
     private var nextFeed: Int64
     /// What the supervisor knows, once it was told that the daemon is ready.
     private var told = Status()
@@ -18,11 +18,25 @@ struct Heartbeat {
     /// Whether something has happened that the counts of connections and tokens do not show.
     private var hasNews = false
     private var isHung = false
+    /// What the operator is to know of the last run, or of the last reload.
+    private var remark: String?
 
     init(hooks: Reactor.Hooks, service: AuthService) {
         self.hooks = hooks
-        patience = max(service.limits.hashTimeout, Limits.hashesPerTimeout * service.passwords.usualMilliseconds)
+        remark = hooks.remark
+        patience = Self.patience(service)
         nextFeed = hooks.watchdog == nil ? .max : service.clock.monotonicMilliseconds()
+    }
+
+    private static func patience(_ service: AuthService) -> Int64 {
+        max(service.limits.hashTimeout, Limits.hashesPerTimeout * service.passwords.usualMilliseconds)
+    }
+
+    /// Settings were read anew.
+    /// - Parameter remark: what the status is to say of it until the next time.
+    mutating func adopt(_ remark: String?, service: AuthService) {
+        patience = Self.patience(service)
+        self.remark = remark
     }
 
     /// The supervisor knows that the daemon is ready.
@@ -51,15 +65,26 @@ struct Heartbeat {
     mutating func beat(at now: Int64, connections: Int, isDraining: Bool, service: AuthService) {
         if now >= nextFeed { feed(at: now, service) }
         guard hasChanged(connections, service), now >= toldAt + Limits.statusInterval else { return }
+        let status = take(at: now, connections: connections, isDraining: isDraining, service: service)
+        guard status != told || status.changesWithTime else { return }
+        if hooks.status?(status.text(at: now)) == true { told = status } else { hasNews = true }
+    }
+
+    /// What is to be told now, in other words than `Hooks.status`.
+    mutating func line(at now: Int64, connections: Int, service: AuthService) -> String {
+        told = take(at: now, connections: connections, isDraining: false, service: service)
+        return told.text(at: now)
+    }
+
+    private mutating func take(at now: Int64, connections: Int, isDraining: Bool, service: AuthService) -> Status {
         let load = service.workers.load
         let status = Status(
             connections: connections, hashing: load.count, verified: service.verifiedCount, store: service.store.health,
-            hungSince: hungSince(load, now), isDraining: isDraining)
+            hungSince: hungSince(load, now), isDraining: isDraining, remark: remark)
         toldAt = now
         hasNews = false
         isPassing = status.hashing > 0 || status.changesWithTime
-        guard status != told || status.changesWithTime else { return }
-        if hooks.status?(status.text(at: now)) == true { told = status } else { hasNews = true }
+        return status
     }
 
     /// The hash pool's threads are as much of the daemon as the reactor's: it is alive only while they get on.

@@ -2,6 +2,7 @@ import CEpoll
 import Glibc
 public import UsherModel
 public import UsherOperations
+import UsherThreads
 import UsherWire
 
 /// The one thread that owns connections, keys and revocations. Requests that can be answered at once are; for the others a task runs here, and
@@ -29,6 +30,10 @@ public actor Reactor {
     private var throttleWriter = ThrottleWriter()
     /// When a call of the store will be overdue, in monotonic milliseconds; nil while none is under way.
     private var storeDue: Int64?
+    private var isReady = false
+    private var isReloading = false
+    /// Asked for and not begun.
+    private var isReloadDue = false
     private var hasFinished = false
     private var startFailure: StartFailure?
 
@@ -43,19 +48,26 @@ public actor Reactor {
         /// Takes a line on what the daemon is doing, and says whether it was told. Nil where nobody wants to know.
         let status: (@Sendable (String) -> Bool)?
         let watchdog: Watchdog?
+        /// Nil where SIGHUP is to change nothing.
+        let reload: Reload?
+        /// What the status is to say until the first reload.
+        let remark: String?
 
         public init(
             ready: @escaping @Sendable (_ revocations: Int) -> Void, stopping: @escaping @Sendable (_ connections: Int) -> Void,
-            status: (@Sendable (String) -> Bool)? = nil, watchdog: Watchdog? = nil
+            status: (@Sendable (String) -> Bool)? = nil, watchdog: Watchdog? = nil, reload: Reload? = nil,
+            remark: String? = nil
         ) {
             self.ready = ready
             self.stopping = stopping
             self.status = status
             self.watchdog = watchdog
+            self.reload = reload
+            self.remark = remark
         }
     }
 
-    /// - Parameter signals: from `TerminationSignals.block`, called before the first thread was started.
+    /// - Parameter signals: from `Signals.block`, called before the first thread was started.
     /// - Throws: when the kernel refuses a descriptor.
     public init(
         listeners: [Listener], signals: Int32, hooks: Hooks, service: sending AuthService
@@ -77,13 +89,15 @@ public actor Reactor {
     }
 
     /// Serves on the calling thread until a signal asks it to stop and all is answered.
+    /// - Returns: what is left of the time for that, in milliseconds.
     /// - Throws: what kept it from serving at all.
-    nonisolated public func run() throws(StartFailure) {
+    nonisolated public func run() throws(StartFailure) -> Int64 {
         executor.adoptThread()
         // The loop is a job of the executor: jobs that it starts run as its own.
         assumeIsolated { reactor in _ = Task { reactor.loop() } }
         while !assumeIsolated({ $0.hasFinished }) { executor.run(executor.take()) }
         if let failure = assumeIsolated({ $0.startFailure }) { throw failure }
+        return assumeIsolated { max(($0.drainDeadline ?? 0) - $0.service.clock.monotonicMilliseconds(), 0) }
     }
 
     /// For the store, from any thread, after it has come back: what it holds revoked.
@@ -138,6 +152,8 @@ public actor Reactor {
         acceptor.open()
         hooks.ready(service.revocationCount)
         heartbeat.begin(at: service.clock.monotonicMilliseconds())
+        isReady = true
+        beginReload()
     }
 
     private func finish() {
@@ -228,10 +244,49 @@ public actor Reactor {
             switch signal {
             case SIGTERM, SIGINT: drain()
             default:
-                service.log.record(
-                    Event(.notice, .notice, "SIGHUP changes nothing: settings are read at start; restart to apply them"))
+                isReloadDue = true
+                beginReload()
             }
         }
+    }
+
+    // MARK: Reloading
+
+    /// Begins the reload that is due, unless it must wait: for the daemon to be ready, or for the one before. Of several that wait one is
+    /// enough: it reads what they would have read.
+    private func beginReload() {
+        guard let reload = hooks.reload, isReloadDue, isReady, !isReloading, drainDeadline == nil else { return }
+        isReloading = true
+        reload.begin()
+        read(reload)
+    }
+
+    private func read(_ reload: Reload) {
+        isReloadDue = false
+        _ = Thread(name: "usher-reload") { [self] in endReading(reload.read()) }
+    }
+
+    nonisolated private func endReading(_ outcome: sending Reload.Outcome) {
+        // It is `sending`, and the task runs once: that is what the compiler does not know.
+        nonisolated(unsafe) let outcome = outcome
+        Task(executorPreference: executor) { unsafe await self.take(outcome) }
+    }
+
+    private func take(_ outcome: Reload.Outcome) {
+        // systemd has been told that the daemon stops: it must not hear that it is ready.
+        guard let reload = hooks.reload, drainDeadline == nil else { return }
+        if let settings = outcome.settings {
+            service.adopt(settings.service)
+            engine.adoptLimits()
+            settings.adoptElsewhere()
+        }
+        heartbeat.adopt(outcome.remark, service: service)
+        service.log.record(outcome.event)
+        // Whoever asked last waits for what the files hold since then.
+        if isReloadDue { return read(reload) }
+        isReloading = false
+        reload.end(
+            heartbeat.line(at: service.clock.monotonicMilliseconds(), connections: engine.connectionCount, service: service))
     }
 
     /// Accepts no more, answers what has reached the sockets, closes each connection, and ends the loop, within `limits.drain`.
@@ -250,8 +305,8 @@ public actor Reactor {
     }
 }
 
-/// SIGTERM and SIGINT ask the daemon to stop; SIGHUP is taken note of.
-public enum TerminationSignals {
+/// SIGTERM and SIGINT ask the daemon to stop, SIGHUP to read its settings anew.
+public enum Signals {
     /// Blocks them for this and all later threads, and ignores SIGPIPE.
     /// - Returns: a descriptor that reads them.
     public static func block() throws(StartFailure) -> Int32 {

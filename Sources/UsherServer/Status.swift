@@ -12,6 +12,8 @@ struct Status: Equatable {
     /// Since when the hash pool has brought nothing forth, in monotonic milliseconds, if that is too long.
     var hungSince: Int64?
     var isDraining = false
+    /// What the operator is to know of the last run, or of the last reload.
+    var remark: String?
 
     /// Whether the line would be another one though nothing has happened but the time.
     var changesWithTime: Bool {
@@ -22,6 +24,7 @@ struct Status: Equatable {
     func text(at now: Int64) -> String {
         var parts: [String] = []
         if isDraining { parts.append("draining") }
+        if let remark { parts.append(remark) }
         if let hungSince { parts.append("hashing has hung for \((now - hungSince) / 1000) s") }
         switch store {
         case .working: break

@@ -92,7 +92,8 @@ extension Event {
         switch kind {
         case .register, .login, .refresh, .revoke, .profile, .delete, .verify, .refused, .failure: return result != "ok"
         case .limit: return true
-        case .ready, .stopping, .stopped, .refreshReuse, .storeRollback, .storeRecovered, .revocationsLost, .hanging, .dropped,
+        case .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refreshReuse, .storeRollback, .storeRecovered,
+            .revocationsLost, .hanging, .dropped,
             .repeated, .notice:
             return false
         }

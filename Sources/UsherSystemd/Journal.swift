@@ -1,3 +1,4 @@
+import Synchronization
 public import UsherModel
 import UsherThreads
 
@@ -8,7 +9,8 @@ import UsherThreads
 /// It lasts until `close`: letting go of it does not end its thread. The process must ignore SIGPIPE: standard error may be a
 /// pipe whose reader has gone.
 public final class Journal: EventLog {
-    public let threshold: Event.Priority
+    /// An atomic: the reactor looks at it for each request.
+    private let leastPriority: Atomic<Int>
     private let capacity: Int
     private let clock: any Clock
     private let queue: Mailbox<EventQueue>
@@ -25,12 +27,18 @@ public final class Journal: EventLog {
     }
 
     init(threshold: Event.Priority, capacity: Int, clock: any Clock, flood: Flood = Flood(), sink: any EventSink) {
-        self.threshold = threshold
+        leastPriority = Atomic(threshold.rawValue)
         self.capacity = capacity
         self.clock = clock
         let queue = Mailbox(EventQueue(flood: flood))
         self.queue = queue
         thread = Thread(name: "usher-journal") { writeEvents(of: queue, to: sink, clock) }
+    }
+
+    /// The least important events that are logged.
+    public var threshold: Event.Priority {
+        get { Event.Priority(rawValue: leastPriority.load(ordering: .relaxed)) ?? .debug }
+        set { leastPriority.store(newValue.rawValue, ordering: .relaxed) }
     }
 
     public func record(_ event: Event) {

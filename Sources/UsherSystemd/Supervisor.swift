@@ -27,6 +27,13 @@ public final class Supervisor: Sendable {
     @discardableResult
     public func ready(status: String) -> Bool { tell(["READY=1", "STATUS=\(status)"]) }
 
+    /// Settings are being read anew; `ready` tells when that is over (sd_notify(3): RELOADING=1).
+    public func reloading() {
+        var time = timespec()
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
+        tell(["RELOADING=1", "MONOTONIC_USEC=\(Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)"])
+    }
+
     /// The daemon is about to end.
     public func stopping(status: String) { tell(["STOPPING=1", "STATUS=\(status)"]) }
 

@@ -58,7 +58,8 @@ extension Event {
         case .delete: return (.delete, error == nil ? .info : .notice)
         case .refresh: return (.refresh, .debug)
         case .verify: return (.verify, .debug)
-        case nil, .ready, .stopping, .stopped, .refused, .failure, .storeRecovered, .revocationsLost, .limit, .hanging,
+        case nil, .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refused, .failure, .storeRecovered,
+            .revocationsLost, .limit, .hanging,
             .dropped, .repeated, .notice:
             return (.refused, .debug)
         }

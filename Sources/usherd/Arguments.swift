@@ -6,6 +6,7 @@ struct Arguments {
     var listen: String?
     var state: String?
     var action = Action.serve
+    var isQuiet = false
 
     enum Action {
         case serve, checkConfig, version, help
@@ -13,12 +14,13 @@ struct Arguments {
 
     static let usage = """
         usage: usherd [--config FILE] [--listen PATH] [--state DIR]
-               usherd [--config FILE] --check-config
+               usherd [--config FILE] [--state DIR] --check-config [--quiet]
 
           --config FILE    settings, in TOML; all are optional
           --listen PATH    the Unix socket to make, unless systemd hands one over
           --state DIR      where the users are kept; by default what systemd's StateDirectory= names
-          --check-config   print the settings that would be in force, secrets left out, and exit
+          --check-config   check settings and secrets, print the settings that would be in force, and exit
+          --quiet          with --check-config: print what is wrong, and nothing else
           --version        print the version and exit
           --help           print this and exit
 
@@ -46,10 +48,12 @@ struct Arguments {
             case "--listen": listen = try value()
             case "--state": state = try value()
             case "--check-config" where parts.count == 1: action = .checkConfig
+            case "--quiet" where parts.count == 1: isQuiet = true
             case "--version" where parts.count == 1: action = .version
             case "--help" where parts.count == 1, "-h" where parts.count == 1: action = .help
             default: throw Misuse(message: "unknown argument: \(word)")
             }
         }
+        if isQuiet, action != .checkConfig { throw Misuse(message: "--quiet goes with --check-config") }
     }
 }

@@ -2,7 +2,7 @@ import UsherModel
 import UsherQuality
 import UsherToken
 
-/// Everything that can be set, read once at start. Nobody else reads the settings' file or the environment.
+/// Everything that can be set, read at start and at each reload. Nobody else reads the settings' file or the environment.
 struct Configuration {
     var tokens = TokenSettings()
     var accounts = AccountSettings()
@@ -46,6 +46,19 @@ struct Configuration {
         if let listen = arguments.listen { self.listen = listen }
         if let state = arguments.state ?? self.state ?? Self.stateDirectory(environment) { self.state = state }
         try check()
+    }
+
+    /// The settings that are not the same in both, by their paths.
+    static func differences(_ one: Configuration, _ other: Configuration) -> [String] {
+        Setting.all.filter { $0.show(one) != $0.show(other) }.map(\.path)
+    }
+
+    /// Takes back what only a restart can change.
+    /// - Returns: which settings those were, by their paths.
+    mutating func keepWhatNeedsRestart(of running: Configuration) -> [String] {
+        let wished = self
+        for setting in Setting.all { setting.keep?(&self, running) }
+        return Self.differences(self, wished)
     }
 
     /// systemd's StateDirectory=; of several, the first.

@@ -2,7 +2,6 @@ import Glibc
 import UsherCrypto
 import UsherModel
 import UsherOperations
-import UsherQuality
 import UsherSQLite
 import UsherServer
 import UsherSystemd
@@ -14,10 +13,11 @@ enum Daemon {
     static let version = "0.1.0"
 
     /// Serves until it is asked to stop.
+    /// - Parameter reread: reads the configuration once more.
     /// - Throws: what kept it from starting.
-    static func run(_ configuration: Configuration) throws(StartFailure) {
+    static func run(_ configuration: Configuration, reread: @escaping Running.Read) throws(StartFailure) {
         // Before the first thread, which would take the signals otherwise; and before the first secret.
-        let signals = try TerminationSignals.block()
+        let signals = try Signals.block()
         try forbidMemoryDumps()
         raiseDescriptorLimit()
 
@@ -25,23 +25,25 @@ enum Daemon {
             throw StartFailure("No state folder: give --state DIR, or set server.state.")
         }
         let state = try StateFolder(claiming: statePath)
-        let secrets = try Secrets(state: state, algorithm: configuration.tokens.algorithm, random: OpenSSLRandom())
-        let listeners = try listeners(configuration)
+        var made: [Listener] = []
         do throws(StartFailure) {
-            try serve(configuration, listeners, state, secrets, signals)
+            let secrets = try Secrets(state: state, algorithm: configuration.tokens.algorithm, random: OpenSSLRandom())
+            made = try listeners(configuration)
+            if try serve(configuration, made, state, secrets, signals, reread) { state.release() }
         } catch {
             // A socket that nobody serves would make clients wait.
-            for listener in listeners { listener.remove() }
+            for listener in made { listener.remove() }
+            state.release()
             throw error
         }
     }
 
+    /// - Returns: whether all was closed in order.
     private static func serve(
-        _ configuration: Configuration, _ listeners: [Listener], _ state: StateFolder, _ secrets: borrowing Secrets,
-        _ signals: Int32
-    ) throws(StartFailure) {
+        _ configuration: Configuration, _ listeners: [Listener], _ state: StateFolder, _ secrets: Secrets, _ signals: Int32,
+        _ reread: @escaping Running.Read
+    ) throws(StartFailure) -> Bool {
         let clock = SystemClock()
-        let random = OpenSSLRandom()
         let journal = Journal(threshold: configuration.logLevel.priority, clock: clock)
         for variable in secrets.ignored {
             journal.record(
@@ -49,6 +51,8 @@ enum Daemon {
                     .notice, .warning,
                     "the environment's \(variable) is ignored: a credential comes before it; take one of both away"))
         }
+        let remark = state.predecessor.map { "the last run (process \($0)) came to a sudden end" }
+        if let remark { journal.record(Event(.crashed, .warning, remark)) }
         let reactorBox = Lock<Reactor?>(nil)
         let store: SQLiteStore
         do throws(StoreOpenError) {
@@ -62,31 +66,54 @@ enum Daemon {
         } catch {
             throw StartFailure(error.description)
         }
-        let breached = try breachedPasswords(configuration)
-        let service = try service(
-            configuration, secrets, store, clock, random, journal, try quality(configuration, breached))
+        let judges = try PasswordJudges(configuration)
+        let pool: HashPool
+        let settings: ServiceSettings
+        do throws(UsherError) {
+            settings = try ServiceSettings(configuration, secrets, judges)
+            pool = HashPool(
+                workers: workers(configuration.limits), queue: configuration.limits.hashQueue,
+                hasher: try CryptHasher(settings: configuration.passwords), clock: clock)
+        } catch {
+            throw StartFailure(error.cause ?? error.message)
+        }
+        let service = AuthService(
+            settings: settings, store: store, workers: pool, clock: clock, random: OpenSSLRandom(), hash: OpenSSLHash(),
+            log: journal, version: version)
+        let running = Running(
+            configuration, secrets, state: state, rereadBy: reread, store: store, pool: pool, journal: journal)
         let supervisor = Supervisor()
         let places = listeners.map { $0.path ?? "inherited socket \($0.name)" }.joined(separator: ", ")
         let reactor = try Reactor(
-            listeners: listeners, signals: signals, hooks: hooks(supervisor, journal, places, breached?.count), service: service)
+            listeners: listeners, signals: signals, hooks: hooks(supervisor, journal, places, running, remark, judges),
+            service: service)
         reactorBox.withLock { $0 = reactor }
-        try reactor.run()
+        let left = try reactor.run()
 
-        store.close()
+        let isClosed = store.close(timeoutMilliseconds: max(left, Limits.storeClose))
+        if !isClosed {
+            journal.record(
+                Event(
+                    .failure, .error,
+                    "the store does not answer and is not waited for any longer; what was acknowledged is on disk",
+                    result: "store_unavailable"))
+        }
         journal.record(Event(.stopped, .notice, "stopped"))
         _ = journal.close(timeoutMilliseconds: 1000)
+        return isClosed
     }
 
     private static func hooks(
-        _ supervisor: Supervisor, _ journal: Journal, _ places: String, _ breached: Int?
+        _ supervisor: Supervisor, _ journal: Journal, _ places: String, _ running: Running, _ remark: String?,
+        _ judges: PasswordJudges
     ) -> Reactor.Hooks {
-        let list = breached.map { "; \($0.grouped) breached passwords are refused" } ?? ""
+        let list = judges.breachedCount.map { "; \($0.grouped) breached passwords are refused" } ?? ""
         let status: @Sendable (String) -> Bool = { supervisor.status($0) }
         return Reactor.Hooks(
             ready: { revocations in
                 journal.record(
                     Event(.ready, .notice, "usherd \(version) is ready on \(places); \(revocations) revocations in force\(list)"))
-                supervisor.ready(status: "Ready on \(places)")
+                supervisor.ready(status: (remark.map { "\($0); " } ?? "") + "ready on \(places)")
                 releaseStartupPages()
             },
             stopping: { connections in
@@ -97,7 +124,10 @@ enum Daemon {
             // As often as sd_watchdog_enabled(3) advises.
             watchdog: supervisor.watchdog.map { limit in
                 Reactor.Hooks.Watchdog(interval: limit / 2) { supervisor.feedWatchdog() }
-            })
+            },
+            reload: Reload(
+                begin: { supervisor.reloading() }, read: { running.readAnew() }, end: { supervisor.ready(status: $0) }),
+            remark: remark)
     }
 
     /// The sockets that systemd hands over, or else the one that is to be made.
@@ -113,43 +143,6 @@ enum Daemon {
             throw StartFailure("No socket: give --listen PATH, set socket.listen, or start usher.socket with systemd.")
         }
         return [try Listener(path: path, name: "app")]
-    }
-
-    private static func breachedPasswords(_ configuration: Configuration) throws(StartFailure) -> BreachedPasswords? {
-        guard let path = configuration.breachedList else { return nil }
-        return try BreachedPasswords(reading: path, hash: OpenSSLHash())
-    }
-
-    /// The one that takes microseconds comes first.
-    private static func quality(
-        _ configuration: Configuration, _ breached: BreachedPasswords?
-    ) throws(StartFailure) -> [any PasswordQuality] {
-        let path = configuration.passwordDictionary.flatMap { $0 == Configuration.noDictionary ? nil : $0 }
-        let library: any PasswordQuality = LibraryQuality(dictionary: try path.map(CrackDictionary.init(opening:)))
-        return if let breached { [breached, library] } else { [library] }
-    }
-
-    private static func service(
-        _ configuration: Configuration, _ secrets: borrowing Secrets, _ store: SQLiteStore, _ clock: SystemClock,
-        _ random: OpenSSLRandom, _ journal: Journal, _ quality: [any PasswordQuality]
-    ) throws(StartFailure) -> AuthService {
-        do throws(UsherError) {
-            let algorithm = configuration.tokens.algorithm
-            let issuer = TokenIssuer(
-                accessKey: try HMACKey(algorithm: algorithm, secret: secrets.access),
-                refreshKey: try HMACKey(algorithm: algorithm, secret: secrets.refresh), hash: OpenSSLHash(),
-                settings: configuration.tokens)
-            let pool = HashPool(
-                workers: workers(configuration.limits), queue: configuration.limits.hashQueue,
-                hasher: try CryptHasher(settings: configuration.passwords), clock: clock)
-            return AuthService(
-                tokens: configuration.tokens, passwords: configuration.passwords, accounts: configuration.accounts,
-                limits: configuration.limits, issuer: issuer,
-                store: store, workers: pool, quality: quality, clock: clock, random: random, hash: OpenSSLHash(), log: journal,
-                version: version)
-        } catch {
-            throw StartFailure(error.cause ?? error.message)
-        }
     }
 
     /// As many threads as are set; by default one processor is left to the reactor.

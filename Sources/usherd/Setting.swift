@@ -7,7 +7,10 @@ struct Setting {
     let read: (SettingsFile.Value, inout Configuration) throws(StartFailure) -> Void
     /// As TOML; nil if it is not set and has no default.
     let show: (Configuration) -> String?
+    /// Takes it over from another configuration; nil unless it is in force from the start to the end of a daemon.
+    var keep: Keep?
 
+    typealias Keep = (inout Configuration, Configuration) -> Void
     typealias Path<Value> = WritableKeyPath<Configuration, Value>
 
     /// Every setting, a line each.
@@ -30,7 +33,7 @@ struct Setting {
             .integer("password.min_length", \.passwordMinLength, 6...512),
             .optionalString("password.dictionary", \.passwordDictionary),
             .optionalString("password.breached_list", \.breachedList),
-            .integer("password.workers", \.limits.hashWorkers, 0...256),
+            .integer("password.workers", \.limits.hashWorkers, 0...256).atStart { $0.limits.hashWorkers = $1.limits.hashWorkers },
             .integer("password.queue", \.limits.hashQueue, 1...65_536),
             .milliseconds("password.timeout", \.limits.hashTimeout, 1...86_400),
             .integer("throttle.login_failures", \.limits.throttle.loginFailures, 1...1_000_000),
@@ -41,19 +44,26 @@ struct Setting {
             .integer("throttle.register_per_address", \.limits.throttle.registerPerAddress, 1...1_000_000),
             .integer("throttle.recover_per_address", \.limits.throttle.recoverPerAddress, 1...1_000_000),
             .duration("throttle.per_address_window", \.limits.throttle.perAddressWindow, 1...),
-            .integer("throttle.max_buckets", \.limits.throttle.buckets, 1_000...100_000_000),
+            .integer("throttle.max_buckets", \.limits.throttle.buckets, 1_000...100_000_000)
+                .atStart { $0.limits.throttle.buckets = $1.limits.throttle.buckets },
             .strings("account.profile_claims", \.accounts.profileClaims),
-            .optionalString("socket.listen", \.listen),
+            .optionalString("socket.listen", \.listen).atStart { $0.listen = $1.listen },
             .integer("socket.max_line", \.limits.line, 1_024...16_777_216),
             .integer("socket.max_in_flight", \.limits.inFlight, 1...65_536),
             .integer("socket.max_connections", \.limits.connections, 1...1_000_000),
             .integer("socket.max_connections_per_uid", \.limits.connectionsPerUID, 1...1_000_000),
-            .optionalString("server.state", \.state),
+            .optionalString("server.state", \.state).atStart { $0.state = $1.state },
             .milliseconds("server.drain_timeout", \.limits.drain, 0...3_600),
             .integer("store.queue", \.limits.storeQueue, 1...1_000_000),
             .milliseconds("store.timeout", \.limits.storeTimeout, 1...3_600),
             .word("log.level", \.logLevel),
         ]
+    }
+
+    private func atStart(_ keep: @escaping Keep) -> Setting {
+        var setting = self
+        setting.keep = keep
+        return setting
     }
 
     private static func duration(_ path: String, _ place: Path<Int64>, _ range: PartialRangeFrom<Int64>) -> Setting {

@@ -6,6 +6,8 @@ struct StateFolder {
     let path: String
     /// Held locked (flock(2)) as long as the process lives: the kernel lets go of it however the process ends.
     private let lock: Int32
+    /// The process that had it last, if that did not come to an orderly end.
+    let predecessor: String?
 
     var database: String { path + "/usher.db" }
 
@@ -28,6 +30,8 @@ struct StateFolder {
                 ? "Process \(Self.holder(lock)) uses the state folder \(path)." : "\(file): \(errorText(errno))."
             throw StartFailure(failure)
         }
+        let last = Self.holder(lock)
+        predecessor = last.isEmpty ? nil : last
         let holder = "\(getpid())\n"
         guard ftruncate(lock, 0) == 0, unsafe pwrite(lock, holder, holder.utf8.count, 0) == holder.utf8.count else {
             throw StartFailure("The state folder \(path) cannot be written: \(file): \(errorText(errno)).")
@@ -53,6 +57,8 @@ struct StateFolder {
                     + "and run `chmod 0700 \(path.shellWord)`.")
         }
     }
+    /// An orderly end: nothing is left for the next one to be told of. (Not synced: after a power cut that follows at once it may be.)
+    func release() { ftruncate(lock, 0) }
 
     /// What the one who has the lock wrote into it.
     private static func holder(_ descriptor: Int32) -> String {

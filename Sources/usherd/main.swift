@@ -24,8 +24,11 @@ do throws(Arguments.Misuse) {
         case .version: print("usherd \(Daemon.version)")
         case .checkConfig:
             let configuration = try Configuration(arguments, environment: environment)
-            print(SettingsFile.text(of: configuration), terminator: "")
-        case .serve: try Daemon.run(try Configuration(arguments, environment: environment))
+            try Secrets.check(configuration)
+            if !arguments.isQuiet { print(SettingsFile.text(of: configuration), terminator: "") }
+        case .serve:
+            let configuration = try Configuration(arguments, environment: environment)
+            try Daemon.run(configuration) { () throws(StartFailure) in try Configuration(arguments, environment: environment) }
         }
     } catch {
         // `systemctl status` shows it until the next start; the lines of the journal there are those of the last attempt alone.

@@ -260,3 +260,22 @@ def test_a_daemon_with_a_stalled_disk_drains(watched):
             assert_failure(connection.read_reply(), "store_unavailable")
             assert connection.read_line() is None
         assert daemon.wait() == 0
+
+
+def test_a_stop_does_not_wait_for_a_disk_that_does_not_answer(make):
+    daemon = make({"store": {"timeout": "1s"}, "server": {"drain_timeout": "2s"}}).start()
+    with daemon.connect() as connection:
+        person = Person(connection)
+        with freeze(daemon.pid, "usher-store", at_sync=True) as disk:
+            connection.send({"op": "REFRESH", "refresh_token": person.refresh})
+            assert disk.reached.wait(60)
+            daemon.terminate()
+            assert_failure(connection.read_reply(), "store_unavailable")
+            assert daemon.wait() == 0
+    assert "the store does not answer and is not waited for any longer" in daemon.stderr.text()
+    # What is known of the disk is not in order; what was acknowledged is there.
+    daemon.start()
+    assert "came to a sudden end" in daemon.stderr.text()
+    with daemon.connect() as connection:
+        assert_ok(connection.call("VERIFY", token=person.access), "claims")
+        person.login(connection)

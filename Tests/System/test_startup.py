@@ -747,3 +747,42 @@ def test_numbers_that_are_met_later(make, number):
         assert_ok(connection.call("LOGIN", username=bob.username, password=bob.password), "user", "access_token", "refresh_token", "token_type", "expires_in", "refresh_expires_in")
     daemon.stop()
     assert f"created_at is {number}, not from 0 to 2^53" in daemon.stderr.text()
+
+
+# The end of the last run
+
+SUDDEN = "came to a sudden end"
+
+
+def test_a_run_tells_of_one_that_was_killed(make):
+    daemon = make().start()
+    assert SUDDEN not in daemon.stderr.text()
+    pid = daemon.pid
+    daemon.crash_and_restart()
+    assert f"warning: the last run (process {pid}) {SUDDEN}" in daemon.stderr.text()
+    daemon.restart()
+    assert SUDDEN not in daemon.stderr.text()
+
+
+def test_one_that_could_not_start_came_to_no_sudden_end(make):
+    daemon = make().start()
+    daemon.stop()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(daemon.socket))
+    listener.listen()
+    daemon.refused()
+    (daemon.state / "jwt-secret").write_text("short")
+    daemon.secrets = False
+    daemon.refused()
+    listener.close()
+    daemon.secrets = True
+    daemon.start()
+    assert SUDDEN not in daemon.stderr.text()
+
+
+def test_who_is_denied_a_state_that_is_in_use_ends_nothing(make):
+    daemon = make().start()
+    other = make(state=daemon.state)
+    refuses(other, f"Process {daemon.pid} uses")
+    daemon.restart()
+    assert SUDDEN not in daemon.stderr.text()

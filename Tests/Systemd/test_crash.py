@@ -35,6 +35,28 @@ def test_the_next_client_is_served_after_a_crash(machine, number):
     assert f"status={int(number)}/{number.name.removeprefix('SIG')}" in ended["MESSAGE"]
 
 
+def test_the_next_run_tells_of_it(machine):
+    machine.ask("PING")
+    daemon, since = machine.main_pid(), machine.now()
+    machine.kill(signal.SIGSEGV)
+    machine.ask("PING")
+    told = f"the last run (process {daemon}) came to a sudden end"
+    assert told in machine.show("usher.service", "StatusText")
+    entry = machine.logged("--unit=usher.service", "--priority=warning", "--identifier=usherd", since=since)
+    assert told in entry["MESSAGE"]
+    explained = machine.run("journalctl", "--catalog", "--no-pager", f"MESSAGE_ID={entry['MESSAGE_ID']}").stdout
+    assert "came to a sudden end" in explained and "journalctl -u usher -t systemd" in explained
+    # It stays in the status, whatever else happens, until somebody has seen to it.
+    with machine.connect() as connection:
+        assert_ok(connection.ask("PING"))
+        machine.eventually(lambda: "connection" in machine.show("usher.service", "StatusText"), "the next status")
+        assert told in machine.show("usher.service", "StatusText")
+    machine.systemctl("reload", "usher.service")
+    assert told not in machine.show("usher.service", "StatusText")
+    machine.restart()
+    assert "sudden" not in machine.show("usher.service", "StatusText")
+
+
 def test_the_status_tells_why_until_the_next_start(machine):
     machine.ask("PING")
     machine.drop_in("usher.service", "[Service]\nRestartSec=1h\n")

@@ -9,7 +9,8 @@ from System.connection import Connection, assert_ok
 from System.people import Person
 
 from .machine import REPOSITORY, Machine
-from .usher import SETTINGS, SOCKET
+from .test_restart import Load
+from .usher import CHEAP, SETTINGS, SOCKET
 
 VERSION = re.search(r'static let version = "(.*)"', (REPOSITORY / "Sources/usherd/Daemon.swift").read_text()).group(1)
 LATER = "999.0"
@@ -120,6 +121,20 @@ def test_an_upgrade_keeps_what_there_is(machine, packages):
     machine.assert_known(person)
     machine.assert_known(customer, SHOP["socket"])
     assert "example.org" in machine.run("cat", SETTINGS).stdout
+
+
+def test_nothing_is_lost_in_an_upgrade(machine, packages):
+    machine.write(SETTINGS, CHEAP)
+    load = Load(machine)
+    try:
+        load.wait(machine)
+        machine.install(packages[LATER])
+        load.wait(machine)
+        load.stop()
+    finally:
+        load.ask_to_stop()
+    # Each has seen one end of its connection, and nothing else.
+    assert all(client.connections == 2 for client in load.clients), [client.connections for client in load.clients]
 
 
 def test_an_upgrade_starts_nothing_that_was_stopped_or_disabled(machine, packages):

@@ -86,13 +86,3 @@ def test_an_app_without_settings_is_told_at_once(machine):
     done = machine.systemctl("start", "usher@bakery.socket", check=False)
     assert done.returncode != 0 and "Assertion failed" in done.stderr
     assert not machine.path("/run/usher/bakery").exists()
-
-
-def test_a_reload_is_refused_and_changes_nothing(machine):
-    """Settings are read at start: systemd says that there is no reload, instead of one that does nothing."""
-    with machine.connect() as connection:
-        assert_ok(connection.ask("PING"))
-        daemon = machine.main_pid()
-        assert machine.systemctl("reload", "usher.service", check=False).returncode != 0
-        assert machine.main_pid() == daemon
-        assert_ok(connection.ask("PING"))

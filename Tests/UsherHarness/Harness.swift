@@ -43,13 +43,21 @@ public final class Harness {
         quality: [any PasswordQuality] = [], clock: any Clock, log: any EventLog, seed: UInt64 = 1
     ) -> sending AuthService {
         AuthService(
-            tokens: tokens, passwords: passwords, accounts: accounts, limits: limits,
-            issuer: TokenIssuer(
-                accessKey: Secrets.access.key(tokens.algorithm), refreshKey: Secrets.refresh.key(tokens.algorithm),
-                hash: OpenSSLHash(), settings: tokens),
-            store: store, workers: workers, quality: quality, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(),
-            log: log,
+            settings: settings(tokens: tokens, passwords: passwords, quality: quality, accounts: accounts, limits: limits),
+            store: store, workers: workers, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(), log: log,
             version: "0.0.1-test")
+    }
+
+    public static func settings(
+        tokens: TokenSettings = TokenSettings(), passwords: PasswordSettings = PasswordSettings(),
+        quality: [any PasswordQuality] = [], accounts: AccountSettings = AccountSettings(), limits: Limits = Limits(),
+        access: Secrets = .access, refresh: Secrets = .refresh
+    ) -> sending ServiceSettings {
+        ServiceSettings(
+            tokens: tokens, passwords: passwords, quality: quality, accounts: accounts, limits: limits,
+            issuer: TokenIssuer(
+                accessKey: access.key(tokens.algorithm), refreshKey: refresh.key(tokens.algorithm), hash: OpenSSLHash(),
+                settings: tokens))
     }
 
     /// Wall clock, seconds.
@@ -58,8 +66,11 @@ public final class Harness {
     // MARK: Asking
 
     /// The reply to one line.
-    public func ask(_ line: String) async -> Reply {
-        switch dispatch(line) {
+    public func ask(_ line: String) async -> Reply { await answer(dispatch(line)) }
+
+    /// The reply to a line that was dispatched.
+    public func answer(_ verdict: Verdict) async -> Reply {
+        switch verdict {
         case .answered(let reply): return reply
         case .deferred(let request): return Reply(await request.answer(from: caller, service: service))
         case .mustWait: preconditionFailure("a line alone does not wait")

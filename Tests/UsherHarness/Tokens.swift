@@ -3,7 +3,7 @@ import UsherCrypto
 public import UsherModel
 
 /// The secrets of every harness, so that tests can make tokens as others would.
-public enum Secrets: String {
+public enum Secrets: String, Sendable {
     case access = "access-secret-access-secret-access-secret-access-secret-access-sec"
     case refresh = "refresh-secret-refresh-secret-refresh-secret-refresh-secret-refre"
 

@@ -12,6 +12,41 @@ struct AuthServiceTests {
             [.revoke, .update, .endSessions, .purge], with: isBroken ? .storeUnavailable(cause: "gone") : nil)
     }
 
+    @Test func newSettingsAreInForceAtOnce() async {
+        let first = await harness.register()
+        var tokens = TokenSettings()
+        tokens.audiences = ["shop", "usher"]
+        tokens.accessExpiry = 60
+        harness.service.adopt(Harness.settings(tokens: tokens, passwords: PasswordSettings(minLength: 20)))
+        #expect(await harness.verify(first.accessToken).error == "token_invalid")
+        #expect(await harness.verify(first.accessToken, ["audience": "usher"]).isOK)
+        let second = await harness.refresh(first.refreshToken)
+        #expect(second.integer("expires_in") == 60)
+        #expect(await harness.register("eve").error == "weak_password")
+        // What was revoked stays revoked.
+        #expect(await harness.revoke(second.accessToken).isOK)
+        harness.service.adopt(Harness.settings())
+        #expect(await harness.verify(second.accessToken, ["audience": "usher"]).error == "token_revoked")
+    }
+
+    @Test func tokensOfAnotherKeyDoNotVerify() async {
+        let first = await harness.register()
+        harness.service.adopt(Harness.settings(access: .refresh, refresh: .access))
+        #expect(await harness.verify(first.accessToken).error == "token_invalid")
+        #expect(await harness.refresh(first.refreshToken).error == "token_invalid")
+        let second = await harness.login()
+        #expect(await harness.verify(second.accessToken).isOK)
+        #expect(await harness.refresh(second.refreshToken).isOK)
+    }
+
+    @Test func aLoginThatWasReadBeforeIsGrantedWhatVerifiesNow() async {
+        _ = await harness.register()
+        let request = harness.dispatch(json(["op": "LOGIN", "login": "ada", "password": Harness.password]))
+        harness.service.adopt(Harness.settings(access: .refresh, refresh: .access))
+        let reply = await harness.answer(request)
+        #expect(await harness.verify(reply.accessToken).isOK)
+    }
+
     @Test(arguments: ["token", "session", "user"])
     func whatHoldsInMemoryAloneGetsIntoTheStore(_ scope: String) async throws {
         let first = await harness.register()

@@ -130,9 +130,8 @@ extension SQLiteStore {
         recovered: @escaping @Sendable ([Revocation]) -> Void = { _ in }
     ) throws(StoreOpenError) {
         try self.init(
-            path: path, clock: clock, queue: queue,
-            tuning: .init(grace: grace, timeout: timeout, margin: margin, checkpoint: checkpoint),
-            vfs: vfs, events: log, recovered: recovered)
+            path: path, clock: clock, bounds: StoreBounds(queue: queue, grace: grace, timeout: timeout),
+            tuning: .init(margin: margin, checkpoint: checkpoint), vfs: vfs, events: log, recovered: recovered)
     }
 
     /// Lets the store's thread stand still in a job until the gate opens. Returns when it does.

@@ -59,6 +59,36 @@ import UsherThreads
         store.close()
     }
 
+    @Test func timeoutsMayChangeMeanwhile() async throws {
+        let store = try store()
+        disk.stall(true)
+        let revoke = Task { try await store.revoke(token("late")) }
+        await disk.untilHeld()
+        let begun = clock.monotonicMilliseconds()
+        store.adopt(queue: 0, graceMilliseconds: 30_000, timeoutMilliseconds: 1_000)
+        #expect(store.giveUpOverdue() == begun + 1_000)
+        await #expect(throws: UsherError.busy) { try await store.revoke(token("next")) }
+        clock.advance(milliseconds: 1_000)
+        _ = store.giveUpOverdue()
+        #expect(await isGivenUp(revoke))
+        disk.stall(false)
+        store.close()
+    }
+
+    @Test func whoClosesNeedNotWaitForEver() async throws {
+        let store = try store()
+        disk.stall(true)
+        let revoke = Task { try await store.revoke(token("late")) }
+        await disk.untilHeld()
+        #expect(!store.close(timeoutMilliseconds: 0))
+        // Nor does whoever closes after that.
+        #expect(store.close())
+        disk.stall(false)
+        _ = await revoke.result
+        let other = try SQLiteStore(at: "other.db", clock: clock, vfs: disk.name, log: log)
+        #expect(other.close(timeoutMilliseconds: 10_000))
+    }
+
     @Test func whatWasNotBegunIsNotDone() async throws {
         let store = try store()
         let gate = Gate()

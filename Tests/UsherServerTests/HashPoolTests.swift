@@ -62,6 +62,22 @@ struct HashPoolTests {
         for _ in 0..<2_000 { #expect(try await kept()() == nil) }
     }
 
+    @Test func otherSettingsHoldForWhatComesThen() async throws {
+        let (pool, first) = await pool(queue: 1)
+        let waiting = await queue("a1", caller(1), on: pool)
+        #expect(await queue("a2", caller(1), on: pool).value?.code == .busy)
+        let other = FastHasher(cost: 3)
+        pool.adopt(queue: 2, hasher: other)
+        let hashed = Task.immediate {
+            try await pool.run(for: caller(1)) { hasher throws(UsherError) in try hasher.hash(SecretBytes(copying: [1].span)) }
+        }
+        #expect(pool.waiting == 2)
+        #expect(await queue("a3", caller(1), on: pool).value?.code == .busy)
+        gate.open()
+        _ = await (first.value, waiting.value)
+        #expect(try await !other.isOutdated(hashed.value, for: SecretBytes(copying: [1].span)))
+    }
+
     @Test func aFullQueueIsBusyAtOnce() async {
         let (pool, first) = await pool(queue: 2)
         let (one, two) = (await queue("a1", caller(1), on: pool), await queue("a2", caller(1), on: pool))

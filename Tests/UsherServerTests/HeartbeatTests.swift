@@ -115,6 +115,33 @@ struct HeartbeatTests {
         #expect(heart.isTroubled)
     }
 
+    @Test func whatCameOfAReloadIsToldUntilTheNext() {
+        var heart = heart()
+        heart.adopt("reload failed", service: service)
+        #expect(
+            heart.line(at: clock.monotonicMilliseconds(), connections: 1, service: service)
+                == "reload failed; 1 connection, 0 hashing, 0 verified")
+        // That was told: nothing is new.
+        #expect(run(&heart, milliseconds: 60_000, connections: 1) == 0)
+        #expect(run(&heart, milliseconds: 60_000, connections: 2) == 1)
+        #expect(told.statuses == ["reload failed; 2 connections, 0 hashing, 0 verified"])
+        heart.adopt(nil, service: service)
+        #expect(
+            heart.line(at: clock.monotonicMilliseconds(), connections: 2, service: service)
+                == "2 connections, 0 hashing, 0 verified")
+    }
+
+    @Test func patienceIsThatOfTheNewSettings() {
+        var heart = heart(watchdog: 1_000)
+        harness.workers.set(load: WorkerLoad(count: 1, since: clock.monotonicMilliseconds()))
+        var limits = Limits()
+        limits.hashTimeout = 2_000
+        service.adopt(Harness.settings(passwords: PasswordSettings(cost: 1), limits: limits))
+        heart.adopt(nil, service: service)
+        _ = run(&heart, milliseconds: 10_000)
+        #expect(told.feedings < 5)
+    }
+
     @Test func whatWasNotToldIsToldLater() {
         var heart = heart()
         told.set(isDeaf: true)

@@ -32,7 +32,7 @@ final class ReactorRig {
 
     init(
         _ limits: Limits = Limits(), clock: ManualClock = ManualClock(), inner: InMemoryStore? = nil,
-        prepare: (ScriptedStore) -> Void = { _ in }
+        reload: Reload? = nil, prepare: (ScriptedStore) -> Void = { _ in }
     ) throws {
         let store = ScriptedStore(inner ?? InMemoryStore(clock: clock))
         prepare(store)
@@ -42,16 +42,15 @@ final class ReactorRig {
         let state = state
         reactor = try Reactor(
             listeners: [try Listener(path: folder.path + "/socket", name: "app")], signals: signals.served,
-            hooks: Reactor.Hooks { _ in
-                state.changeForAll { $0.isReady = true }
-            } stopping: { _ in
-                state.changeForAll { $0.isStopping = true }
-            }, service: Harness.service(limits: limits, store: store, workers: pool, clock: clock, log: log))
+            hooks: Reactor.Hooks(
+                ready: { _ in state.changeForAll { $0.isReady = true } },
+                stopping: { _ in state.changeForAll { $0.isStopping = true } }, reload: reload),
+            service: Harness.service(limits: limits, store: store, workers: pool, clock: clock, log: log))
         let reactor = reactor
         worker = Thread(name: "reactor") {
             state.changeForAll { $0.thread = UInt(pthread_self()) }
             do throws(StartFailure) {
-                try reactor.run()
+                _ = try reactor.run()
             } catch {
                 state.changeForAll { $0.failure = error }
             }
@@ -76,10 +75,12 @@ final class ReactorRig {
         return Client.connect(to: path)!
     }
 
-    /// SIGTERM, as signalfd(2) tells it.
-    func stop() {
+    func stop() { signal(SIGTERM) }
+
+    /// As signalfd(2) tells it.
+    func signal(_ number: Int32) {
         var information = [UInt8](repeating: 0, count: 128)
-        information[0] = UInt8(SIGTERM)
+        information[0] = UInt8(number)
         signals.client.send(information)
     }
 

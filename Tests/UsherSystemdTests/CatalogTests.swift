@@ -37,7 +37,7 @@ import UsherModel
     }
 
     @Test("The fields that entries quote are fields that events have") func fieldsExist() throws {
-        let names = (fields(for: EventTextTests.full) + fields(for: EventTextTests.summary)).map {
+        let names = [EventTextTests.full, EventTextTests.summary, EventTextTests.reload].flatMap(fields(for:)).map {
             $0.prefix { $0 != UInt8(ascii: "=") }
         }
         let known = Set(names.map { String(decoding: $0, as: UTF8.self) })

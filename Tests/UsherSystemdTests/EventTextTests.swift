@@ -18,6 +18,14 @@ import UsherModel
         return event
     }()
 
+    /// What a reload found.
+    static let reload = {
+        var event = Event(.reloaded, .notice, "settings were read anew", result: "ok")
+        event.changed = ["token.issuer", "jwt-secret"]
+        event.pending = ["password.workers"]
+        return event
+    }()
+
     @Test func line() {
         #expect(
             Self.full.text == """

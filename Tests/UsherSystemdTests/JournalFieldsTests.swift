@@ -26,6 +26,15 @@ import UsherModel
             ])
     }
 
+    @Test("A reload names what it changed, and what it could not") func reload() {
+        let event = EventTextTests.reload
+        #expect(
+            text(event) == [
+                "MESSAGE=\(event.text)", "PRIORITY=5", "SYSLOG_IDENTIFIER=usherd", "MESSAGE_ID=\(Event.Kind.reloaded.messageID)",
+                "USHER_RESULT=ok", "USHER_CHANGED=token.issuer,jwt-secret", "USHER_PENDING=password.workers",
+            ])
+    }
+
     @Test("What is absent is left out") func absent() {
         #expect(
             text(Event(.ready, .info, "ready")) == [

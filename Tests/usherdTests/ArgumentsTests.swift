@@ -36,6 +36,12 @@ struct ArgumentsTests {
         #expect(try Arguments(["--config", "x", word]).action == action)
     }
 
+    @Test func quietIsForAChecker() throws {
+        #expect(try Arguments(["--check-config", "--quiet"]).isQuiet)
+        #expect(try !Arguments(["--check-config"]).isQuiet)
+        #expect(misuse(["--quiet"]) == "--quiet goes with --check-config")
+    }
+
     @Test(arguments: ["--config", "--listen", "--state"])
     func aValueMustBeGiven(_ word: String) {
         #expect(misuse([word]) == "\(word) needs a value")

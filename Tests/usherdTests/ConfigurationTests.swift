@@ -98,4 +98,35 @@ struct ConfigurationTests {
         #expect(fault("[password]\nscheme = \"bcrypt\"\nmin_length = 73")?.contains("at most 72") == true)
         #expect(fault("[password]\nmin_length = 512") == nil)
     }
+
+    @Test func whatDiffersIsNamed() throws {
+        let (one, other) = (try configuration(), try configuration("[token]\nissuer = \"x\"\n[password]\ncost = 8\n"))
+        #expect(Configuration.differences(one, one).isEmpty)
+        #expect(Configuration.differences(one, other) == ["token.issuer", "password.cost"])
+        // The default, spelled out.
+        #expect(Configuration.differences(one, try configuration("[password]\ncost = 7\n")).isEmpty)
+    }
+
+    /// All else is in force at once: a setting that is not asks for being listed here.
+    @Test func whatOnlyARestartChangesStays() throws {
+        let text = """
+            [password]
+            workers = 3
+            min_length = 9
+            [throttle]
+            max_buckets = 5000
+            [socket]
+            listen = "/file"
+            [server]
+            state = "/file"
+            """
+        let running = try configuration(nil, [:], arguments: ["--state", "/argument"])
+        var read = try configuration(text)
+        #expect(read.keepWhatNeedsRestart(of: running) == ["password.workers", "throttle.max_buckets", "socket.listen", "server.state"])
+        #expect(Configuration.differences(read, running) == ["password.min_length"])
+        #expect(Setting.all.filter { $0.keep != nil }.count == 4)
+        // What the command line says is not the file's to change.
+        var same = try configuration(text, [:], arguments: ["--state", "/argument"])
+        #expect(same.keepWhatNeedsRestart(of: running) == ["password.workers", "throttle.max_buckets", "socket.listen"])
+    }
 }
