@@ -122,7 +122,10 @@ struct ConfigurationTests {
             """
         let running = try configuration(nil, [:], arguments: ["--state", "/argument"])
         var read = try configuration(text)
-        #expect(read.keepWhatNeedsRestart(of: running) == ["password.workers", "throttle.max_buckets", "socket.listen", "server.state"])
+        #expect(
+            read.keepWhatNeedsRestart(of: running) == [
+                "password.workers", "throttle.max_buckets", "socket.listen", "server.state",
+            ])
         #expect(Configuration.differences(read, running) == ["password.min_length"])
         #expect(Setting.all.filter { $0.keep != nil }.count == 4)
         // What the command line says is not the file's to change.
