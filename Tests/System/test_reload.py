@@ -323,6 +323,12 @@ def test_before_it_is_ready(make):
     daemon.wait_ready()
 
 
+def put(state, name, text):
+    """A secret file, as the daemon would make it."""
+    (state / name).write_text(text)
+    os.chmod(state / name, 0o600)
+
+
 class TestCheck:
     """`--check-config` looks at secrets, too."""
 
@@ -343,13 +349,13 @@ class TestCheck:
 
     @pytest.mark.parametrize("secret, words", [("short", "has 5 bytes; HS256 needs at least 32"), ("x" * 31 + "\0", "NUL")])
     def test_one_that_is_no_good(self, state, secret, words):
-        (state / "jwt-secret").write_text(secret)
+        put(state, "jwt-secret", secret)
         done = self.check("--state", state, "--check-config", "--quiet")
         assert done.returncode == 1 and str(state / "jwt-secret") in done.stderr and words in done.stderr
 
     def test_both_the_same(self, state):
         for name in ("jwt-secret", "refresh-secret"):
-            (state / name).write_text("x" * 40)
+            put(state, name, "x" * 40)
         done = self.check("--state", state, "--check-config")
         assert done.returncode == 1 and "are the same" in done.stderr and done.stdout == ""
 
@@ -363,8 +369,7 @@ class TestCheck:
         assert done.returncode == 0 and "[token]" in done.stdout
 
     def test_a_secret_that_the_daemon_could_not_read(self, state, as_nobody):
-        (state / "jwt-secret").write_text("x" * 40)
-        os.chmod(state / "jwt-secret", 0o600)
+        put(state, "jwt-secret", "x" * 40)
         os.chown(state, 65534, 65534)
         done = self.check("--state", state, "--check-config", **as_nobody)
         assert done.returncode == 1 and "Permission denied" in done.stderr
