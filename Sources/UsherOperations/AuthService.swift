@@ -14,6 +14,7 @@ public final class AuthService {
     public let random: any RandomSource
     public let log: any EventLog
     let hash: any KeyedHash
+    let seal: any SecretSeal
     let issuer: TokenIssuer
     private(set) var revocations = Revocations()
 
@@ -31,8 +32,8 @@ public final class AuthService {
 
     public init(
         tokens: TokenSettings, passwords: PasswordSettings, limits: Limits, issuer: TokenIssuer, store: any Store,
-        workers: any PasswordWorkers, clock: any Clock, random: any RandomSource, hash: any KeyedHash, log: any EventLog,
-        version: String
+        workers: any PasswordWorkers, clock: any Clock, random: any RandomSource, hash: any KeyedHash, seal: any SecretSeal,
+        log: any EventLog, version: String
     ) {
         self.tokens = tokens
         self.passwords = passwords
@@ -43,6 +44,7 @@ public final class AuthService {
         self.clock = clock
         self.random = random
         self.hash = hash
+        self.seal = seal
         self.log = log
         self.version = version
         workspace = issuer.workspace()
@@ -79,6 +81,12 @@ public final class AuthService {
     func authenticateRefresh(_ text: Span<UInt8>) throws(UsherError) -> RefreshToken {
         try RefreshToken(
             UnverifiedToken(parsing: text).verified(by: issuer.refreshKey, as: .refresh, in: text, using: workspace))
+    }
+
+    /// - Throws: `token_invalid`.
+    func authenticateChallenge(_ text: Span<UInt8>) throws(UsherError) -> LoginChallenge {
+        try LoginChallenge(
+            UnverifiedToken(parsing: text).verified(by: issuer.refreshKey, as: .challenge, in: text, using: workspace))
     }
 
     /// Tokens that VERIFY and AUTHORIZE have found good so far.

@@ -7,6 +7,7 @@ public enum Registry {
         Authorize.operation,
         Refresh.operation,
         Revoke.operation,
+        TOTPRequest.operation,
         Ping.operation,
         Help.operation,
     ]

@@ -90,9 +90,10 @@ extension Event {
     fileprivate var mayBeHeld: Bool {
         guard priority != .debug else { return false }
         switch kind {
-        case .register, .login, .refresh, .revoke, .verify, .refused, .failure: return result != "ok"
+        case .register, .login, .refresh, .revoke, .totp, .verify, .refused, .failure: return result != "ok"
         case .limit: return true
-        case .ready, .stopping, .stopped, .refreshReuse, .storeRollback, .storeRecovered, .hanging, .dropped, .repeated, .notice:
+        case .ready, .stopping, .stopped, .refreshReuse, .secondFactorOn, .secondFactorOff, .recoveryCode, .storeRollback,
+            .storeRecovered, .hanging, .dropped, .repeated, .notice:
             return false
         }
     }

@@ -3,7 +3,7 @@ import UsherThreads
 
 /// The store's contract without a disk: what it holds is gone with it.
 public final class InMemoryStore: Store {
-    fileprivate struct State: Sendable {
+    struct State: Sendable {
         var accounts: [UserID: Account] = [:]
         var usernames: [String: UserID] = [:]
         var emails: [String: UserID] = [:]
@@ -11,6 +11,7 @@ public final class InMemoryStore: Store {
         var revocations: [Key: NumericDate] = [:]
         /// Of those that count for a session.
         var sessionsOfTokens: [Key: String] = [:]
+        var secondFactors: [UserID: SecondFactor] = [:]
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
@@ -19,7 +20,7 @@ public final class InMemoryStore: Store {
         var calls = 0
     }
 
-    fileprivate struct Entry: Sendable {
+    struct Entry: Sendable {
         var session: Session
         let serial: Int64
 
@@ -29,7 +30,7 @@ public final class InMemoryStore: Store {
         }
     }
 
-    fileprivate struct Key: Hashable {
+    struct Key: Hashable {
         let kind: Revocation.Kind
         let id: String
     }
@@ -71,11 +72,11 @@ public final class InMemoryStore: Store {
     /// The session as it is stored.
     public func session(_ id: SessionID) -> Session? { state.withLock { $0.sessions[id]?.session } }
 
-    private var serviceTime: ServiceTime {
+    var serviceTime: ServiceTime {
         ServiceTime(atStart: serviceAtStart, now: serviceAtStart + clock.monotonicMilliseconds() - monotonicAtStart)
     }
 
-    private func perform<Answer>(_ body: (inout State) throws(UsherError) -> Answer) throws(UsherError) -> Answer {
+    func perform<Answer>(_ body: (inout State) throws(UsherError) -> Answer) throws(UsherError) -> Answer {
         try state.withLock { state throws(UsherError) in
             state.calls += 1
             if let failure = state.failure { throw failure }
@@ -135,8 +136,10 @@ public final class InMemoryStore: Store {
             let session = login.session
             guard var account = state.accounts[session.user], account.passwordHash == login.verified else { return .stale }
             guard !account.isDisabled else { return .disabled }
-            account.user.lastLoginAt = session.createdAt
             account.passwordHash = login.replacement ?? login.verified
+            state.accounts[session.user] = account
+            if let outcome = try state.checkSecondFactor(of: login, time) { return outcome }
+            account.user.lastLoginAt = session.createdAt
             state.accounts[session.user] = account
             state.insert(session, time)
             let live = state.sessions.values

@@ -46,16 +46,22 @@ extension Event {
     fileprivate static func classify(
         _ operation: Operation?, _ finding: Kind?, _ error: UsherError?
     ) -> (kind: Kind, priority: Priority) {
-        if let finding {
-            return (finding, finding == .storeRollback ? .critical : error?.code.isOurs == true ? .error : .warning)
-        }
-        if let error, error.code.isOurs { return (.failure, .error) }
-        switch operation?.event {
-        case .register, .login, .revoke: return (operation?.event ?? .refused, error == nil ? .info : .notice)
+        let isOurs = error?.code.isOurs ?? false
+        switch finding ?? operation?.event {
+        case .storeRollback: return (.storeRollback, .critical)
+        case .refreshReuse: return (.refreshReuse, isOurs ? .error : .warning)
+        case _ where isOurs: return (.failure, .error)
+        case .register: return (.register, error == nil ? .info : .notice)
+        case .login: return (.login, error == nil ? .info : .notice)
+        case .revoke: return (.revoke, error == nil ? .info : .notice)
+        case .totp: return (.totp, error == nil ? .info : .notice)
+        case .secondFactorOn: return (.secondFactorOn, .info)
+        case .secondFactorOff: return (.secondFactorOff, .notice)
+        case .recoveryCode: return (.recoveryCode, .notice)
         case .refresh: return (.refresh, .debug)
         case .verify: return (.verify, .debug)
-        case nil, .ready, .stopping, .stopped, .refreshReuse, .refused, .failure, .storeRollback, .storeRecovered, .limit,
-            .hanging, .dropped, .repeated, .notice:
+        case nil, .ready, .stopping, .stopped, .refused, .failure, .storeRecovered, .limit, .hanging, .dropped, .repeated,
+            .notice:
             return (.refused, .debug)
         }
     }

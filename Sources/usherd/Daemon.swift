@@ -43,19 +43,20 @@ enum Daemon {
         let random = OpenSSLRandom()
         let journal = Journal(threshold: configuration.logLevel.priority, clock: clock)
         let reactorBox = Lock<Reactor?>(nil)
+        let dataKey = try dataKey(secrets)
         let store: SQLiteStore
         do throws(StoreOpenError) {
             store = try SQLiteStore(
                 path: state.database, clock: clock, queue: configuration.limits.storeQueue,
                 graceMilliseconds: configuration.tokens.refreshGrace * 1000,
-                timeoutMilliseconds: configuration.limits.storeTimeout, events: journal
+                timeoutMilliseconds: configuration.limits.storeTimeout, dataKey: dataKey.identifier, events: journal
             ) { revocations in
                 reactorBox.withLock { $0 }?.refuse(revocations)
             }
         } catch {
             throw StartFailure(error.description)
         }
-        let service = try service(configuration, secrets, store, clock, random, journal)
+        let service = try service(configuration, secrets, dataKey, store, clock, random, journal)
         let supervisor = Supervisor()
         let places = listeners.map { $0.path ?? "inherited socket \($0.name)" }.joined(separator: ", ")
         let reactor = try Reactor(
@@ -104,8 +105,8 @@ enum Daemon {
     }
 
     private static func service(
-        _ configuration: Configuration, _ secrets: borrowing Secrets, _ store: SQLiteStore, _ clock: SystemClock,
-        _ random: OpenSSLRandom, _ journal: Journal
+        _ configuration: Configuration, _ secrets: borrowing Secrets, _ dataKey: DataKey, _ store: SQLiteStore,
+        _ clock: SystemClock, _ random: OpenSSLRandom, _ journal: Journal
     ) throws(StartFailure) -> AuthService {
         do throws(UsherError) {
             let algorithm = configuration.tokens.algorithm
@@ -118,8 +119,15 @@ enum Daemon {
                 hasher: try CryptHasher(settings: configuration.passwords), clock: clock)
             return AuthService(
                 tokens: configuration.tokens, passwords: configuration.passwords, limits: configuration.limits, issuer: issuer,
-                store: store, workers: pool, clock: clock, random: random, hash: OpenSSLHash(), log: journal, version: version)
+                store: store, workers: pool, clock: clock, random: random, hash: OpenSSLHash(), seal: dataKey,
+                log: journal, version: version)
         } catch {
+            throw StartFailure(error.cause ?? error.message)
+        }
+    }
+
+    private static func dataKey(_ secrets: borrowing Secrets) throws(StartFailure) -> DataKey {
+        do throws(UsherError) { return try DataKey(secret: secrets.data) } catch {
             throw StartFailure(error.cause ?? error.message)
         }
     }

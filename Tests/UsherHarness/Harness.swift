@@ -43,8 +43,8 @@ public final class Harness {
             issuer: TokenIssuer(
                 accessKey: Secrets.access.key(tokens.algorithm), refreshKey: Secrets.refresh.key(tokens.algorithm),
                 hash: OpenSSLHash(), settings: tokens),
-            store: store, workers: workers, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(), log: log,
-            version: "0.0.1-test")
+            store: store, workers: workers, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(),
+            seal: Secrets.dataKey, log: log, version: "0.0.1-test")
     }
 
     /// Wall clock, seconds.

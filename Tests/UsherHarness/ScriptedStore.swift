@@ -7,7 +7,7 @@ public final class ScriptedStore: Store {
     public let inner: InMemoryStore
 
     public enum Call: Hashable, Sendable {
-        case revocations, lookUp, account, takenField, create, open, update, endSessions, revoke, purge
+        case revocations, lookUp, account, updateSecondFactor, takenField, create, open, update, endSessions, revoke, purge
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void
@@ -46,7 +46,7 @@ public final class ScriptedStore: Store {
     /// The calls so far.
     public var made: [Call] { script.withLock { $0.made } }
 
-    private func perform<Answer>(
+    func perform<Answer>(
         _ call: Call, _ body: () async throws(UsherError) -> Answer
     ) async throws(UsherError) -> Answer {
         let (before, after) = script.withLock { script in

@@ -67,6 +67,7 @@ import UsherTesting
 
     /// What a database of version 1 was before its schema was changed: what later versions added is taken away.
     private static let asVersion1 = """
+        DROP TABLE second_factors; DROP TABLE data_key;
         DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session;
         PRAGMA user_version = 1
         """
@@ -146,6 +147,7 @@ import UsherTesting
 
     @Test(arguments: [
         "DROP TABLE revocations", "DROP INDEX sessions_purge", "ALTER TABLE users DROP COLUMN claims", "DROP TABLE meta",
+        "DROP TABLE second_factors", "DROP TABLE data_key",
     ])
     func aMissingPartIsRefused(sql: String) throws {
         let folder = try TemporaryFolder()

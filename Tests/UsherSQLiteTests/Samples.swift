@@ -126,13 +126,13 @@ extension SQLiteStore {
     convenience init(
         at path: String, clock: any Clock, queue: Int = 4_096, grace: Int64 = 30_000, margin: Int64 = 1_000,
         checkpoint: Int32 = 1_000,
-        timeout: Int64 = 5_000, vfs: String? = nil, log: any EventLog = RecordingLog(),
+        timeout: Int64 = 5_000, dataKey: String? = nil, vfs: String? = nil, log: any EventLog = RecordingLog(),
         recovered: @escaping @Sendable ([Revocation]) -> Void = { _ in }
     ) throws(StoreOpenError) {
         try self.init(
             path: path, clock: clock, queue: queue,
             tuning: .init(grace: grace, timeout: timeout, margin: margin, checkpoint: checkpoint),
-            vfs: vfs, events: log, recovered: recovered)
+            dataKey: dataKey, vfs: vfs, events: log, recovered: recovered)
     }
 
     /// Lets the store's thread stand still in a job until the gate opens. Returns when it does.
