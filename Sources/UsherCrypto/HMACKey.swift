@@ -59,7 +59,7 @@ public import UsherModel
 }
 
 /// Base64url without padding (RFC 7515 §2) of a multiple of three bytes.
-private func base64URL(of bytes: some Collection<UInt8>) -> String {
+func base64URL(of bytes: some Collection<UInt8>) -> String {
     let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
     precondition(bytes.count.isMultiple(of: 3))
     var text: [UInt8] = []

@@ -53,18 +53,25 @@ import UsherModel
 
 /// HMAC under a key that is used this once; from any thread. Nil when libcrypto fails.
 func oneShotMAC(_ algorithm: MACAlgorithm, key: borrowing SecretBytes, message: Span<UInt8>) -> [UInt8]? {
-    let result = unsafe [UInt8](unsafeUninitializedCapacity: algorithm.hashLength) { output, count in
+    oneShotMAC(digest: algorithm.digestName, length: algorithm.hashLength, key: key, message: message)
+}
+
+/// - Parameters:
+///   - digest: what libcrypto calls the hash.
+///   - length: of the hash, in bytes.
+func oneShotMAC(digest: String, length: Int, key: borrowing SecretBytes, message: Span<UInt8>) -> [UInt8]? {
+    let result = unsafe [UInt8](unsafeUninitializedCapacity: length) { output, count in
         var written = 0
         let isDone = key.withBytes { key in
             unsafe key.withUnsafeBufferPointer { key in
                 unsafe message.withUnsafeBufferPointer { message in
                     unsafe EVP_Q_mac(
-                        nil, "HMAC", nil, algorithm.digestName, nil, key.baseAddress, key.count, message.baseAddress,
-                        message.count, output.baseAddress, output.count, &written) != nil
+                        nil, "HMAC", nil, digest, nil, key.baseAddress, key.count, message.baseAddress, message.count,
+                        output.baseAddress, output.count, &written) != nil
                 }
             }
         }
-        count = isDone && written == algorithm.hashLength ? written : 0
+        count = isDone && written == length ? written : 0
     }
     return result.isEmpty ? nil : result
 }

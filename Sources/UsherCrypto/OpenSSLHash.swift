@@ -1,7 +1,7 @@
 import COpenSSL
 public import UsherModel
 
-/// HMAC-SHA256 under keys that are used once (a session's seed), and SHA-1 for lists of breached passwords, from any thread. A key that signs
+/// HMAC under keys that are used once (a session's seed, a user's TOTP secret), and SHA-1 for lists of breached passwords, from any thread. A key that signs
 /// many messages is an `HMACKey`.
 public struct OpenSSLHash: KeyedHash, SHA1Hash {
     public init() {}
@@ -25,5 +25,12 @@ public struct OpenSSLHash: KeyedHash, SHA1Hash {
         // It holds the end of the message.
         unsafe withUnsafeMutableBytes(of: &state) { unsafe cleanse($0) }
         return UInt64(bigEndian: digest.0)
+    }
+
+    public func hmacSHA1(key: borrowing SecretBytes, message: Span<UInt8>) -> [UInt8] {
+        guard let mac = oneShotMAC(digest: "SHA1", length: 20, key: key, message: message) else {
+            fatalError("libcrypto: HMAC-SHA-1 failed; it has no such algorithm, or the machine is out of memory")
+        }
+        return mac
     }
 }

@@ -13,6 +13,12 @@ public struct Event: Sendable, Equatable {
         /// PROFILE that changes something.
         case profile
         case delete
+        /// TOTP: a second factor was asked about, enrolled, or an action on it was refused.
+        case totp
+        /// A second factor was put in force, or taken away.
+        case secondFactorOn, secondFactorOff
+        /// A recovery code stood in for a second factor at LOGIN.
+        case recoveryCode
         /// VERIFY or AUTHORIZE, at debug level.
         case verify
         /// An operation that the peer may not call, a line that cannot be read, and the like.

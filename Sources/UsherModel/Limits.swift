@@ -73,6 +73,20 @@ public struct Limits: Sendable, Equatable {
     /// The longest salt of a stored hash of Argon2 or PBKDF2, in bytes.
     public static let hashSalt = 64
 
+    // MARK: Second factors
+    /// How many steps of 30 s a code may be off, either way (RFC 6238 §5.2).
+    public static let codeTolerance: Int64 = 1
+    /// Recovery codes of an account.
+    public static let recoveryCodes = 10
+    /// How long a login waits for its code, in seconds.
+    public static let challenge: Int64 = 300
+    /// Wrong codes in a row after which the next must wait.
+    public static let wrongCodes: Int64 = 5
+    /// How long it must wait then, in milliseconds: twice as long for each that is wrong again.
+    public static let codeDelay: Int64 = 30_000
+    /// The longest of these delays.
+    public static let longestCodeDelay: Int64 = 3_600_000
+
     // MARK: Queues
     /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.
     public var hashWorkers = 0

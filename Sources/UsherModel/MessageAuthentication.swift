@@ -35,4 +35,6 @@ public protocol SHA1Hash: Sendable {
 public protocol KeyedHash: Sendable {
     /// HMAC-SHA256, 32 bytes.
     func hmacSHA256(key: borrowing SecretBytes, message: Span<UInt8>) -> [UInt8]
+    /// HMAC-SHA-1, 20 bytes: what one-time passwords are made with (RFC 4226 §5.3), and nothing else is.
+    func hmacSHA1(key: borrowing SecretBytes, message: Span<UInt8>) -> [UInt8]
 }

@@ -3,7 +3,7 @@
 ///
 /// Calls may be made from any isolation; they are carried out one after the other, and share commits. A call that finds the queue
 /// full throws `busy` at once; one that takes too long is given up, if somebody asks for that (`giveUpOverdue`).
-public protocol Store: AccountStore, ThrottleStore {
+public protocol Store: AccountStore, SecondFactorStore, ThrottleStore {
     /// All revocations that may still concern a token: those whose `until` is at least `since`, ended sessions included.
     func revocations(since: NumericDate) async throws(UsherError) -> [Revocation]
 
@@ -16,7 +16,8 @@ public protocol Store: AccountStore, ThrottleStore {
     /// - Throws: `account_exists` with the field.
     func create(_ account: Account, session: Session) async throws(UsherError)
 
-    /// Records a login whose password was right, unless the account has changed since it was read.
+    /// Records a login whose password was right, unless the account has changed since it was read. Where a second factor is in force,
+    /// a session is opened only for a right code, which is used up in the same transaction. The new hash is recorded in any case.
     func open(_ login: Login) async throws(UsherError) -> LoginOutcome
 
     /// Reads a session and its account, lets `decide` say what becomes of it, and does that, all in one transaction. `decide` runs on
@@ -96,12 +97,18 @@ public struct Login: Sendable {
     public let session: Session
     /// The most live sessions of a user; the one longest unused gives way.
     public let maxSessions: Int
+    /// Looks at the code that was given for the second factor, on the store's thread; nil where none was given.
+    public let code: (@Sendable (SecondFactor, ServiceTime) throws(UsherError) -> CodeOutcome)?
 
-    public init(verified: PasswordHash, replacement: PasswordHash?, session: Session, maxSessions: Int) {
+    public init(
+        verified: PasswordHash, replacement: PasswordHash?, session: Session, maxSessions: Int,
+        code: (@Sendable (SecondFactor, ServiceTime) throws(UsherError) -> CodeOutcome)? = nil
+    ) {
         self.verified = verified
         self.replacement = replacement
         self.session = session
         self.maxSessions = maxSessions
+        self.code = code
     }
 }
 
@@ -109,7 +116,11 @@ public enum LoginOutcome: Sendable {
     /// Recorded; `ended` are the sessions that gave way.
     case opened(User, ended: [Revocation])
     case disabled
-    /// The account is gone, or its password is another one by now.
+    /// A second factor is in force, and no code was given.
+    case codeRequired
+    /// The code was not right, or not looked at.
+    case codeRefused(UsherError)
+    /// The account is gone, its password is another one by now, or a code was given and there is nothing any more to give one for.
     case stale
 }
 

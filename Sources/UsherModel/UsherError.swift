@@ -18,6 +18,7 @@ public struct UsherError: Error, Sendable, Equatable {
     public enum Code: String, Sendable, CaseIterable {
         // Denied.
         case invalidCredentials = "invalid_credentials"
+        case otpRequired = "otp_required"
         case tokenRequired = "token_required"
         case tokenInvalid = "token_invalid"
         case tokenExpired = "token_expired"
@@ -64,6 +65,8 @@ public struct UsherError: Error, Sendable, Equatable {
         case retryAfter(Int)
         /// Milliseconds until the next attempt.
         case retryAfterMilliseconds(Int)
+        /// What completes a login together with a code, and for how many seconds.
+        case challenge(String, expiresIn: Int64)
         /// What the journal has beside the cause.
         case reference(String)
     }
@@ -90,7 +93,7 @@ extension UsherError.Code {
     public var status: Int {
         switch self {
         case .badRequest, .unknownOp, .missingField: 400
-        case .invalidCredentials, .tokenRequired, .tokenInvalid, .tokenExpired, .tokenNotActive, .tokenRevoked,
+        case .invalidCredentials, .otpRequired, .tokenRequired, .tokenInvalid, .tokenExpired, .tokenNotActive, .tokenRevoked,
             .refreshTokenReused:
             401
         case .insufficientRole, .insufficientPermission, .accountDisabled, .forbiddenOp: 403
@@ -107,8 +110,9 @@ extension UsherError.Code {
     public var concernsToken: Bool {
         switch self {
         case .tokenRequired, .tokenInvalid, .tokenExpired, .tokenNotActive, .tokenRevoked: true
-        case .invalidCredentials, .refreshTokenReused, .insufficientRole, .insufficientPermission, .accountDisabled,
-            .accountExists, .weakPassword, .rateLimited, .busy, .storeUnavailable, .shuttingDown, .badRequest, .unknownOp,
+        case .invalidCredentials, .otpRequired, .refreshTokenReused, .insufficientRole, .insufficientPermission,
+            .accountDisabled, .accountExists, .weakPassword, .rateLimited, .busy, .storeUnavailable, .shuttingDown, .badRequest,
+            .unknownOp,
             .missingField, .invalidField, .lineTooLong, .forbiddenOp, .internal:
             false
         }
@@ -118,7 +122,7 @@ extension UsherError.Code {
     public var isOurs: Bool {
         switch self {
         case .storeUnavailable, .internal: true
-        case .invalidCredentials, .tokenRequired, .tokenInvalid, .tokenExpired, .tokenNotActive, .tokenRevoked,
+        case .invalidCredentials, .otpRequired, .tokenRequired, .tokenInvalid, .tokenExpired, .tokenNotActive, .tokenRevoked,
             .refreshTokenReused, .insufficientRole, .insufficientPermission, .accountDisabled, .accountExists,
             .weakPassword, .rateLimited, .busy, .shuttingDown, .badRequest, .unknownOp, .missingField, .invalidField,
             .lineTooLong, .forbiddenOp:
@@ -129,6 +133,7 @@ extension UsherError.Code {
     fileprivate var usualMessage: String {
         switch self {
         case .invalidCredentials: "The name or the password is wrong."
+        case .otpRequired: "The password is right; a code of the second factor is required as well."
         case .tokenRequired: "A token is required."
         case .tokenInvalid: "The token is not valid."
         case .tokenExpired: "The token has expired."

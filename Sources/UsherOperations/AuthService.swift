@@ -21,6 +21,7 @@ public final class AuthService {
     public let random: any RandomSource
     public let log: any EventLog
     let hash: any KeyedHash
+    let seal: any SecretSeal
     private(set) var revocations = Revocations()
     var throttle: Throttle
 
@@ -34,7 +35,7 @@ public final class AuthService {
 
     public init(
         settings: ServiceSettings, store: any Store, workers: any PasswordWorkers, clock: any Clock, random: any RandomSource,
-        hash: any KeyedHash, log: any EventLog, version: String
+        hash: any KeyedHash, seal: any SecretSeal, log: any EventLog, version: String
     ) {
         tokens = settings.tokens
         passwords = settings.passwords
@@ -49,6 +50,7 @@ public final class AuthService {
         self.clock = clock
         self.random = random
         self.hash = hash
+        self.seal = seal
         self.log = log
         self.version = version
         throttle = Throttle(limits.throttle)
@@ -113,6 +115,12 @@ public final class AuthService {
     func authenticateRefresh(_ text: Span<UInt8>) throws(UsherError) -> RefreshToken {
         try RefreshToken(
             UnverifiedToken(parsing: text).verified(by: issuer.refreshKey, as: .refresh, in: text, using: workspace))
+    }
+
+    /// - Throws: `token_invalid`.
+    func authenticateChallenge(_ text: Span<UInt8>) throws(UsherError) -> LoginChallenge {
+        try LoginChallenge(
+            UnverifiedToken(parsing: text).verified(by: issuer.refreshKey, as: .challenge, in: text, using: workspace))
     }
 
     /// Tokens that VERIFY and AUTHORIZE have found good so far.

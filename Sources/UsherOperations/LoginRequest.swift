@@ -12,11 +12,16 @@ struct LoginRequest: DeferredRequest {
             .init("password", "string"),
             .init("audience", "string, optional: one of the configured audiences"),
             .init("client", "object, optional: {\"ip\",\"user_agent\"} of the end user; attempts are counted by the ip"),
+            .init("challenge", "string: what otp_required came with; then only \"code\" and \"client\" are given besides"),
+            .init("code", "string: six digits of the authenticator, or a recovery code"),
         ],
         example: #"{"op":"LOGIN","login":"ada","password":"correct horse","client":{"ip":"192.0.2.7","user_agent":"Firefox"}}"#,
         event: .login,
         run: .deferred { request, line, service throws(UsherError) in
-            try LoginRequest(reading: request, line, service)
+            guard request.value("challenge", in: line) == nil else {
+                return try LoginCompletion(reading: request, line, service)
+            }
+            return try LoginRequest(reading: request, line, service)
         })
 
     /// Nil for a name that no account can have.
@@ -100,6 +105,10 @@ struct LoginRequest: DeferredRequest {
                 attempt.user = user
                 return try service.grant(session, to: user, at: session.rotatedAt)
             case .disabled: throw UsherError(.accountDisabled)
+            case .codeRequired:
+                throw service.challenge(
+                    account.user.id, password: check.replacement ?? account.passwordHash, audience: audience)
+            case .codeRefused(let error): throw error
             case .stale: found = try await lookUp(service)
             }
         }

@@ -10,6 +10,7 @@ public enum Registry {
         Profile.operation,
         Sessions.operation,
         Delete.operation,
+        TOTPRequest.operation,
         Ping.operation,
         Help.operation,
     ]

@@ -74,19 +74,22 @@ extension Transaction {
         let id = login.session.user
         guard let account = try account(id), account.passwordHash == login.verified else { return .stale }
         guard !account.isDisabled else { return .disabled }
+        if let hash = login.replacement { try replace(login.verified, by: hash, of: id) }
+        if let outcome = try checkSecondFactor(of: login) { return outcome }
         var user = account.user
         user.lastLoginAt = login.session.createdAt
-        let hash = login.replacement ?? login.verified
         try database.run(
-            "UPDATE users SET last_login_at = ?, password_hash = ? WHERE id = ?",
-            [.integer(login.session.createdAt), .text(hash.text), .id(id.uuid)])
-        if hash.setting != login.verified.setting {
-            try count(login.verified, -1)
-            try count(hash, 1)
-        }
+            "UPDATE users SET last_login_at = ? WHERE id = ?", [.integer(login.session.createdAt), .id(id.uuid)])
         try insert(login.session)
         let ended = try endSessions(of: id, beyond: login.maxSessions, at: login.session.createdAt)
         return .opened(user, ended: ended)
+    }
+
+    private func replace(_ old: PasswordHash, by new: PasswordHash, of user: UserID) throws(StoreFault) {
+        try database.run("UPDATE users SET password_hash = ? WHERE id = ?", [.text(new.text), .id(user.uuid)])
+        guard new.setting != old.setting else { return }
+        try count(old, -1)
+        try count(new, 1)
     }
 }
 

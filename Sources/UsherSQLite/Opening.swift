@@ -7,6 +7,8 @@ struct Opening {
     let path: String
     /// The name of a registered SQLite VFS; nil for the system's own files.
     let vfs: String?
+    /// The identifier of the data key that the caller has; nil for one that reads no secrets.
+    var dataKey: String?
 
     /// Creates the file, mode 0600, where there is none.
     /// - Parameter original: to open it anew: the file that it must be. None is created then.
@@ -52,6 +54,12 @@ struct Opening {
             // A commit whose sync was cut short or failed may be in the WAL, and readable, but not on the disk: nothing may be
             // answered from it before it is durable.
             try database.checkpoint(.truncate)
+        }
+        if let dataKey, let other = try attempt({ () throws(StoreFault) in try database.claim(dataKey: dataKey) }) {
+            throw problem(
+                "its users' second factors are sealed under the data key \(other), and the one given is \(dataKey)",
+                "Give that one back (the credential data-key, USHER_DATA_KEY, or the file data-key beside the database). "
+                    + "Where it is lost, usherd(8) tells how to go on without it.")
         }
         if vfs == nil {
             try makePrivate()

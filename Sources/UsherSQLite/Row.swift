@@ -61,6 +61,11 @@ import UsherModel
             low: UInt64(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
     }
 
+    mutating func bytes() -> [UInt8] {
+        defer { column += 1 }
+        return unsafe blob.map { unsafe Array($0) } ?? []
+    }
+
     mutating func secret() throws(StoreFault) -> SharedSecret {
         defer { column += 1 }
         guard let bytes = unsafe blob else { throw .unreadable("a secret is empty") }
@@ -81,6 +86,7 @@ enum Value {
     case integer(Int64)
     case text(String)
     case id(UUIDv7)
+    case bytes([UInt8])
     case secret(SharedSecret)
 
     static func flag(_ value: Bool) -> Value { .integer(value ? 1 : 0) }
@@ -107,6 +113,10 @@ enum Value {
             return unsafe withUnsafeBytes(of: bytes) { bytes in
                 unsafe sqlite3_bind_blob(statement, index, bytes.baseAddress, 16, copied)
             }
+        case .bytes(let value):
+            // An empty array may have no address, which SQLite would take for NULL.
+            if value.isEmpty { return unsafe sqlite3_bind_zeroblob(statement, index, 0) }
+            return unsafe sqlite3_bind_blob(statement, index, value, Int32(value.count), copied)
         case .secret(let value):
             return value.bytes.withBytes { bytes in
                 unsafe bytes.withUnsafeBytes { bytes in

@@ -13,6 +13,7 @@ public final class SQLiteStore: Store {
     ///   - queue: how many calls may wait before others are `busy` (`Limits.storeQueue`).
     ///   - graceMilliseconds: how long the last refresh token but one is good for.
     ///   - timeoutMilliseconds: how long a call may take (`Limits.storeTimeout`).
+    ///   - dataKey: the identifier of the key that secrets are sealed under: a database that has some opens with that one alone.
     ///   - vfs: the name of a registered SQLite VFS; nil for the system's own files.
     ///   - events: told of the first failure of a streak, and of its end.
     ///   - recovered: called on the store's thread whenever a call that failed may have been carried out, or was, with all that the
@@ -21,22 +22,24 @@ public final class SQLiteStore: Store {
     /// - Throws: what is wrong, where, and what to do about it.
     public convenience init(
         path: String, clock: any Clock, queue: Int = Limits().storeQueue, graceMilliseconds: Int64,
-        timeoutMilliseconds: Int64 = Limits().storeTimeout, vfs: String? = nil, events: any EventLog,
+        timeoutMilliseconds: Int64 = Limits().storeTimeout, dataKey: String, vfs: String? = nil, events: any EventLog,
         recovered: @escaping @Sendable ([Revocation]) -> Void
     ) throws(StoreOpenError) {
         try self.init(
             path: path, clock: clock,
             bounds: StoreBounds(queue: queue, grace: graceMilliseconds, timeout: timeoutMilliseconds),
-            tuning: StoreThread.Tuning(), vfs: vfs, events: events, recovered: recovered)
+            tuning: StoreThread.Tuning(), dataKey: dataKey, vfs: vfs, events: events, recovered: recovered)
     }
 
     init(
-        path: String, clock: any Clock, bounds: StoreBounds, tuning: StoreThread.Tuning, vfs: String?, events: any EventLog,
+        path: String, clock: any Clock, bounds: StoreBounds, tuning: StoreThread.Tuning, dataKey: String?, vfs: String?,
+        events: any EventLog,
         recovered: @escaping @Sendable ([Revocation]) -> Void
     ) throws(StoreOpenError) {
         self.clock = clock
         thread = try StoreThread(
-            opening: Opening(path: path, vfs: vfs), bounds: bounds, clock: clock, tuning: tuning, events: events,
+            opening: Opening(path: path, vfs: vfs, dataKey: dataKey), bounds: bounds, clock: clock, tuning: tuning,
+            events: events,
             recovered: recovered)
     }
 
@@ -108,6 +111,13 @@ public final class SQLiteStore: Store {
 
     public func lastPurge() async throws(UsherError) -> NumericDate? {
         try await perform { transaction throws(StoreFault) in try transaction.lastPurge() }
+    }
+
+    public func updateSecondFactor<Answer: Sendable>(
+        of user: UserID,
+        _ decide: @escaping @Sendable (Account?, SecondFactor?, ServiceTime) throws(UsherError) -> SecondFactorStep<Answer>
+    ) async throws(UsherError) -> Answer {
+        try await perform { transaction throws(StoreFault) in try transaction.updateSecondFactor(of: user, decide) }
     }
 
     /// Has the store's thread do `work` in a transaction, and waits for its commit. The answer crosses in a lock; the continuation

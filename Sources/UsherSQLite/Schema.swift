@@ -75,7 +75,7 @@ enum Schema {
     ]
 
     /// What version 3 adds, each beside what uses it.
-    private static let version3 = throttles + knownAddresses + accountVersions
+    private static let version3 = throttles + knownAddresses + accountVersions + secondFactors + dataKey
 
     /// By it the revoked tokens of a session are counted.
     private static let revocationsSession: StaticString =
@@ -173,6 +173,8 @@ enum Schema {
         _ = try database.hashSettings()
         try database.run("SELECT kind, subject, address, count, since_service FROM throttles LIMIT 1")
         try database.run("SELECT user, address, used_service FROM known_addresses LIMIT 1")
+        try checkSecondFactors(database)
+        try database.run("SELECT id FROM data_key LIMIT 1")
     }
 }
 

@@ -90,9 +90,10 @@ extension Event {
     fileprivate var mayBeHeld: Bool {
         guard priority != .debug else { return false }
         switch kind {
-        case .register, .login, .refresh, .revoke, .profile, .delete, .verify, .refused, .failure: return result != "ok"
+        case .register, .login, .refresh, .revoke, .profile, .delete, .totp, .verify, .refused, .failure: return result != "ok"
         case .limit: return true
-        case .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refreshReuse, .storeRollback, .storeRecovered,
+        case .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refreshReuse, .secondFactorOn, .secondFactorOff,
+            .recoveryCode, .storeRollback, .storeRecovered,
             .revocationsLost, .hanging, .dropped,
             .repeated, .notice:
             return false

@@ -17,6 +17,7 @@ public final class InMemoryStore: Store {
         /// Each with the service time since when it has been counted.
         var throttles: [ThrottleKey: (count: Int, since: Int64)] = [:]
         var lastPurge: NumericDate?
+        var secondFactors: [UserID: SecondFactor] = [:]
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
@@ -140,8 +141,10 @@ public final class InMemoryStore: Store {
             let session = login.session
             guard var account = state.accounts[session.user], account.passwordHash == login.verified else { return .stale }
             guard !account.isDisabled else { return .disabled }
-            account.user.lastLoginAt = session.createdAt
             account.passwordHash = login.replacement ?? login.verified
+            state.accounts[session.user] = account
+            if let outcome = try state.checkSecondFactor(of: login, time) { return outcome }
+            account.user.lastLoginAt = session.createdAt
             state.accounts[session.user] = account
             state.insert(session, time)
             let live = state.sessions.values

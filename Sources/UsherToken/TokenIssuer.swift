@@ -1,12 +1,12 @@
 import UsherJSON
 public import UsherModel
 
-/// Makes both kinds of token. Belongs to the reactor, as its keys do.
+/// Makes the tokens; challenges in LoginChallenge.swift. Belongs to the reactor, as its keys do.
 public final class TokenIssuer {
     public let accessKey: any SigningKey
     public let refreshKey: any SigningKey
     private let hash: any KeyedHash
-    private let settings: TokenSettings
+    let settings: TokenSettings
     private let accessHeader: [UInt8]
     private let refreshHeader: [UInt8]
 
@@ -83,7 +83,7 @@ public final class TokenIssuer {
         return sign(claims, refreshKey, refreshHeader)
     }
 
-    private func sign(_ claims: JSONWriter, _ key: any SigningKey, _ header: [UInt8]) -> String {
+    func sign(_ claims: JSONWriter, _ key: any SigningKey, _ header: [UInt8]) -> String {
         var token = header
         token.append(UInt8(ascii: "."))
         Base64URL.append(claims.bytes.span, to: &token)
@@ -93,7 +93,7 @@ public final class TokenIssuer {
         return String(decoding: token, as: UTF8.self)
     }
 
-    private static func header(_ key: any SigningKey, _ type: TokenType) -> [UInt8] {
+    static func header(_ key: any SigningKey, _ type: TokenType) -> [UInt8] {
         var header = JSONWriter()
         header.openObject()
         header.member("alg", key.algorithm.rawValue)

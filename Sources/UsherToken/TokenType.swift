@@ -1,16 +1,19 @@
 import UsherJSON
 
-/// The two kinds of token, told apart by the header's `typ` (RFC 8725 §3.11) besides their keys.
+/// The kinds of token, told apart by the header's `typ` (RFC 8725 §3.11) besides their keys.
 public enum TokenType: Sendable {
     /// RFC 9068 §2.1.
     case access
     /// Our own: opaque to clients.
     case refresh
+    /// Our own: what a login waits with for the code of a second factor. Signed with the key of refresh tokens.
+    case challenge
 
     var header: StaticString {
         switch self {
         case .access: "at+jwt"
         case .refresh: "rt+jwt"
+        case .challenge: "login-challenge+jwt"
         }
     }
 

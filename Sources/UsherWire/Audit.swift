@@ -56,6 +56,10 @@ extension Event {
         case .revoke: return (.revoke, error == nil ? .info : .notice)
         case .profile: return (.profile, error == nil ? .info : .notice)
         case .delete: return (.delete, error == nil ? .info : .notice)
+        case .totp: return (.totp, error == nil ? .info : .notice)
+        case .secondFactorOn: return (.secondFactorOn, .info)
+        case .secondFactorOff: return (.secondFactorOff, .notice)
+        case .recoveryCode: return (.recoveryCode, .notice)
         case .refresh: return (.refresh, .debug)
         case .verify: return (.verify, .debug)
         case nil, .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refused, .failure, .storeRecovered,

@@ -58,6 +58,9 @@ extension JSONWriter {
         case .reason(let reason): member("reason", reason)
         case .retryAfter(let seconds): member("retry_after", Int64(seconds))
         case .retryAfterMilliseconds(let milliseconds): member("retry_after_ms", Int64(milliseconds))
+        case .challenge(let challenge, let expiresIn):
+            member("challenge", challenge)
+            member("expires_in", expiresIn)
         case .reference(let reference): member("reference", reference)
         }
     }

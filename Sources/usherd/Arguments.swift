@@ -24,8 +24,9 @@ struct Arguments {
           --version        print the version and exit
           --help           print this and exit
 
-        The signing secrets come from systemd's credentials jwt-secret and refresh-secret, else from the
-        environment (JWT_SECRET, REFRESH_TOKEN_SECRET), else from the state folder, where they are made once.
+        The secrets come from systemd's credentials jwt-secret, refresh-secret and data-key, else from the
+        environment (JWT_SECRET, REFRESH_TOKEN_SECRET, USHER_DATA_KEY), else from the state folder, where
+        they are made once.
         """
 
     /// What is wrong with a command line, besides the usage.

@@ -54,12 +54,13 @@ enum Daemon {
         let remark = state.predecessor.map { "the last run (process \($0)) came to a sudden end" }
         if let remark { journal.record(Event(.crashed, .warning, remark)) }
         let reactorBox = Lock<Reactor?>(nil)
+        let dataKey = try dataKey(secrets)
         let store: SQLiteStore
         do throws(StoreOpenError) {
             store = try SQLiteStore(
                 path: state.database, clock: clock, queue: configuration.limits.storeQueue,
                 graceMilliseconds: configuration.tokens.refreshGrace * 1000,
-                timeoutMilliseconds: configuration.limits.storeTimeout, events: journal
+                timeoutMilliseconds: configuration.limits.storeTimeout, dataKey: dataKey.identifier, events: journal
             ) { revocations in
                 reactorBox.withLock { $0 }?.refuse(revocations)
             }
@@ -79,7 +80,7 @@ enum Daemon {
         }
         let service = AuthService(
             settings: settings, store: store, workers: pool, clock: clock, random: OpenSSLRandom(), hash: OpenSSLHash(),
-            log: journal, version: version)
+            seal: dataKey, log: journal, version: version)
         let running = Running(
             configuration, secrets, state: state, rereadBy: reread, store: store, pool: pool, journal: journal)
         let supervisor = Supervisor()
@@ -143,6 +144,12 @@ enum Daemon {
             throw StartFailure("No socket: give --listen PATH, set socket.listen, or start usher.socket with systemd.")
         }
         return [try Listener(path: path, name: "app")]
+    }
+
+    private static func dataKey(_ secrets: Secrets) throws(StartFailure) -> DataKey {
+        do throws(UsherError) { return try DataKey(secret: secrets.data.bytes.bytes) } catch {
+            throw StartFailure(error.cause ?? error.message)
+        }
     }
 
     /// As many threads as are set; by default one processor is left to the reactor.

@@ -10,6 +10,22 @@ struct SecretName {
 
     static let access = SecretName(file: "jwt-secret", variable: "JWT_SECRET")
     static let refresh = SecretName(file: "refresh-secret", variable: "REFRESH_TOKEN_SECRET")
+    static let data = SecretName(file: "data-key", variable: "USHER_DATA_KEY")
+}
+
+/// How long a secret must be.
+struct SecretNeed {
+    /// Bytes, at least.
+    let length: Int
+    /// The algorithm that says so.
+    let reader: String
+
+    /// RFC 7518 §3.2: a key as long as the hash.
+    init(_ algorithm: MACAlgorithm) { (length, reader) = (algorithm.hashLength, algorithm.rawValue) }
+
+    private init(length: Int, reader: String) { (self.length, self.reader) = (length, reader) }
+
+    static let data = SecretNeed(length: 32, reader: "AES-256")
 }
 
 /// A secret that was found.
@@ -27,7 +43,7 @@ extension Secret {
     /// Nil where there is none.
     /// - Parameter state: the state folder, if that is to be looked at.
     /// - Throws: what is wrong with it.
-    init?(_ name: SecretName, in state: String?, _ algorithm: MACAlgorithm) throws(StartFailure) {
+    init?(_ name: SecretName, in state: String?, _ need: SecretNeed) throws(StartFailure) {
         // It leaves the environment, whether it is used or not.
         let given = Self.takenFromEnvironment(name.variable)
         if let bytes = try Self.read(
@@ -44,15 +60,15 @@ extension Secret {
         } else {
             return nil
         }
-        try check(algorithm)
+        try check(need)
     }
 
-    /// - Throws: when it is too short for the algorithm (RFC 7518 §3.2: a key as long as the hash, at least), or no text.
-    func check(_ algorithm: MACAlgorithm) throws(StartFailure) {
+    /// - Throws: when it is too short, or no text.
+    func check(_ need: SecretNeed) throws(StartFailure) {
         let source = source.hasPrefix("the ") ? "T" + source.dropFirst() : source
-        guard bytes.bytes.count >= algorithm.hashLength else {
+        guard bytes.bytes.count >= need.length else {
             throw StartFailure(
-                "\(source) has \(bytes.bytes.count) bytes; \(algorithm.rawValue) needs at least \(algorithm.hashLength). "
+                "\(source) has \(bytes.bytes.count) bytes; \(need.reader) needs at least \(need.length). "
                     + "Make one with: openssl rand -base64 48")
         }
         guard !bytes.bytes.contains(0) else {

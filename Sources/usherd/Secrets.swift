@@ -2,29 +2,32 @@ import Glibc
 import UsherModel
 import UsherSystemd
 
-/// The two signing secrets: from systemd's credentials, else the environment, else the state folder, where they are made once.
+/// The two signing secrets and the data key: from systemd's credentials, else the environment, else the state folder, where they are made once.
 struct Secrets: Sendable {
     let access: Secret
     let refresh: Secret
+    /// What secrets in the store are encrypted under. It outlives those above, and stays what it is while the daemon runs.
+    let data: Secret
 
     /// - Parameter running: those that are in force, when files are read anew: what was handed over at start is kept.
     /// - Throws: which secret is wrong, where it came from, and why.
     init(
         state: StateFolder, algorithm: MACAlgorithm, random: some RandomSource, running: Secrets? = nil
     ) throws(StartFailure) {
-        func secret(_ name: SecretName, _ running: Secret?) throws(StartFailure) -> Secret {
+        func secret(_ name: SecretName, _ need: SecretNeed, _ running: Secret?) throws(StartFailure) -> Secret {
             if let running, running.isHandedOver {
-                try running.check(algorithm)
+                try running.check(need)
                 return running
             }
-            if let found = try Secret(name, in: state.path, algorithm) { return found }
+            if let found = try Secret(name, in: state.path, need) { return found }
             let made = Self.generated(by: random)
             try state.create(name.file, made)
             return Secret(bytes: SharedSecret(made), source: "\(state.path)/\(name.file)", isHandedOver: false)
         }
-        access = try secret(.access, running?.access)
-        refresh = try secret(.refresh, running?.refresh)
-        try Self.checkDifference(access, refresh)
+        access = try secret(.access, SecretNeed(algorithm), running?.access)
+        refresh = try secret(.refresh, SecretNeed(algorithm), running?.refresh)
+        data = if let running { running.data } else { try secret(.data, .data, nil) }
+        try Self.checkDifferences(access, refresh, data)
     }
 
     /// Whether a daemon would find its secrets good; of those that lack it makes its own. Where the state folder may not be read, what would
@@ -33,17 +36,26 @@ struct Secrets: Sendable {
     static func check(_ configuration: Configuration) throws(StartFailure) {
         // Who is denied the folder itself is not who the daemon runs as.
         let state = configuration.state.flatMap { unsafe Glibc.access($0, X_OK) == 0 ? $0 : nil }
-        let algorithm = configuration.tokens.algorithm
-        let access = try Secret(.access, in: state, algorithm)
-        let refresh = try Secret(.refresh, in: state, algorithm)
-        if let access, let refresh { try checkDifference(access, refresh) }
+        let need = SecretNeed(configuration.tokens.algorithm)
+        let access = try Secret(.access, in: state, need)
+        let refresh = try Secret(.refresh, in: state, need)
+        try checkDifferences(access, refresh, try Secret(.data, in: state, .data))
     }
 
-    private static func checkDifference(_ access: Secret, _ refresh: Secret) throws(StartFailure) {
-        guard !(access.bytes.bytes == refresh.bytes.bytes) else {
+    private static func checkDifferences(_ access: Secret?, _ refresh: Secret?, _ data: Secret?) throws(StartFailure) {
+        func isSame(_ one: Secret?, _ other: Secret?) -> Bool {
+            guard let one, let other else { return false }
+            return one.bytes.bytes == other.bytes.bytes
+        }
+        guard !isSame(access, refresh) else {
             throw StartFailure(
                 "The access secret (jwt-secret, JWT_SECRET) and the refresh secret (refresh-secret, REFRESH_TOKEN_SECRET) are the same: "
                     + "give each its own.")
+        }
+        guard !isSame(data, access), !isSame(data, refresh) else {
+            throw StartFailure(
+                "The data key (data-key, USHER_DATA_KEY) is the same as the access or the refresh secret: give it its own, "
+                    + "so that those can be replaced without it.")
         }
     }
 
@@ -54,7 +66,7 @@ struct Secrets: Sendable {
     }
 
     /// Variables of the environment that hold a secret as well, but a credential came before.
-    var ignored: [String] { [access, refresh].compactMap(\.ignored) }
+    var ignored: [String] { [access, refresh, data].compactMap(\.ignored) }
 
     /// Where those come from that only a restart can change.
     var handedOver: [String] { [access, refresh].filter(\.isHandedOver).map(\.source) }

@@ -23,7 +23,7 @@ public func fuzzToken(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     }
     // Where to change it is told by its own bytes, so that an input always does the same.
     let place = text.reduce(7) { $0 &* 31 &+ Int($1) }
-    for type in [TokenType.access, .refresh] { check(text, as: type, by: key, changing: place) }
+    for type in [TokenType.access, .refresh, .challenge] { check(text, as: type, by: key, changing: place) }
     return 0
 }
 
@@ -36,6 +36,7 @@ private func check(_ text: [UInt8], as type: TokenType, by key: ToyKey, changing
         switch type {
         case .access: try checkClaims(of: token)
         case .refresh: try checkRefresh(token)
+        case .challenge: _ = try LoginChallenge(token)
         }
     } catch {
         require(error.code == .tokenInvalid, "\(error.code) of what is not even ours")

@@ -7,6 +7,7 @@ import threading
 # Each code, its HTTP status, and the member that it carries besides.
 FAILURES = {
     "invalid_credentials": (401, None),
+    "otp_required": (401, ("challenge", str)),
     "token_required": (401, None),
     "token_invalid": (401, None),
     "token_expired": (401, ("expired_at", int)),
@@ -78,6 +79,9 @@ def parse_reply(line):
     if code == "token_revoked" and "reason" in reply:
         assert reply["reason"] == "stale", line
         allowed.add("reason")
+    if code == "otp_required":
+        assert type(reply["expires_in"]) is int, line
+        allowed.add("expires_in")
     assert set(names) <= allowed, line
     return reply
 

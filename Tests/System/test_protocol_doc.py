@@ -30,6 +30,8 @@ A reply's gaps:
 Names, for what differs from run to run:
 - A string `"<name>"` in an expected reply keeps the string that comes there under that name (letters, digits and `_`).
 - `<name>` anywhere in a request is replaced by what was kept last. Names last from block to block.
+- `<code of name>` in a request is a code of the TOTP secret that was kept under that name. Each is of a later time step than the one before,
+  since a code works once; three in quick succession is as many as there are.
 - Some are there from the start, access tokens that the daemon's operator could have made: `<expired_token>`, `<future_token>` (not active
   yet), `<foreign_token>` (for another audience) and `<editor_token>` (role `editor`, permissions `post:*` and `comment:edit`).
 '''
@@ -40,13 +42,15 @@ import time
 
 import pytest
 
+from . import totp
 from .connection import FAILURES, parse_reply
 from .daemon import ROOT
 from .tokens import access
 
 PROTOCOL = ROOT / "protocol.md"
-OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PROFILE", "SESSIONS", "DELETE", "PING", "HELP"}
+OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PROFILE", "SESSIONS", "DELETE", "TOTP", "PING", "HELP"}
 NAME = re.compile(r"<([a-z][a-z0-9_]*)>")
+CODE = re.compile(r"<code of ([a-z][a-z0-9_]*)>")
 GAP = "…"
 
 
@@ -206,7 +210,12 @@ def filled(text, kept):
         assert name[1] in kept, f"nothing has been kept as <{name[1]}>"
         return kept[name[1]]
 
-    return NAME.sub(value, text)
+    def code(name):
+        used = f"step of {name[1]}"
+        kept[used] = max(totp.step() - 1, kept.get(used, 0) + 1)
+        return totp.code(kept[name[1]], kept[used])
+
+    return NAME.sub(value, CODE.sub(code, text))
 
 
 def replay(connection, first, lines, kept):

@@ -13,8 +13,10 @@ from .usher import SETTINGS
 SECRETS = {
     "jwt-secret": "an access secret that systemd hands over, 0123456789",
     "refresh-secret": "a refresh secret that systemd hands over, 9876543210",
+    "data-key": "a data key that systemd hands over, 0246813579",
 }
-HS256_BYTES = 32
+# Of every one: HS256 and AES-256 need as many.
+LEAST_BYTES = 32
 
 
 def load(machine, name, secret):
@@ -54,7 +56,7 @@ def signed_with(secret, token):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_both_secrets_come_as_credentials(machine, give, way):
+def test_all_secrets_come_as_credentials(machine, give, way):
     give(way, **{name.replace("-", "_"): secret for name, secret in SECRETS.items()})
     machine.restart()
     with machine.connect() as connection:
@@ -71,6 +73,7 @@ def test_both_secrets_come_as_credentials(machine, give, way):
     environment = machine.run("cat", f"/proc/{machine.main_pid()}/environ").stdout
     assert not any(secret in environment for secret in SECRETS.values())
     assert "secret" not in machine.run("ls", "/var/lib/usher").stdout
+    assert "data-key" not in machine.run("ls", "/var/lib/usher").stdout
 
 
 def test_an_instance_has_credentials_of_its_own(machine, give):
@@ -103,11 +106,11 @@ def test_a_secret_of_the_environment_beside_a_credential(machine, give):
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_that_is_too_short_is_refused_by_name(machine, give, way, name):
-    secret = "x" * (HS256_BYTES - 1)
+    secret = "x" * (LEAST_BYTES - 1)
     give(way, **{name.replace("-", "_"): secret})
     since = machine.now()
     assert machine.systemctl("restart", "usher.service", check=False).returncode != 0
-    complaint = f"The credential {name} has {len(secret)} bytes; HS256 needs at least {HS256_BYTES}."
+    complaint = f"The credential {name} has {len(secret)} bytes; {'AES-256' if name == 'data-key' else 'HS256'} needs at least {LEAST_BYTES}."
     machine.eventually(lambda: complaint in machine.systemctl("status", "usher.service", check=False).stdout, complaint)
     said = machine.logged("--unit=usher.service", "--priority=err", "--identifier=usherd", since=since)["MESSAGE"]
     assert complaint in said and secret not in said
@@ -118,7 +121,7 @@ def test_it_starts_again_once_they_are_mended(machine):
     assert machine.ask("PING")["ok"]
 
 
-def test_what_the_readme_says_encrypts_both(machine):
+def test_what_the_readme_says_encrypts_them(machine):
     blocks = re.findall(r"^```\w*\n(.*?)^```$", (REPOSITORY / "README.md").read_text(), re.M | re.S)
     (block,) = [block for block in blocks if "systemd-creds" in block]
     machine.run("sh", "-e", "-c", block.replace("sudo ", ""))
@@ -129,3 +132,4 @@ def test_what_the_readme_says_encrypts_both(machine):
         # A line, so that other programs' settings can have it too; long enough for every algorithm.
         assert secret.count("\n") == 1 and len(secret.strip()) == 64
         signed_with(secret.strip(), token)
+    assert machine.run("systemd-creds", "decrypt", "--name=data-key", "/etc/credstore.encrypted/usher.data-key", "-").stdout.count("\n") == 1

@@ -157,6 +157,20 @@ struct MACVector: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct OpenSSLHashTests {
+    /// RFC 2202 §3, cases 1, 2 and 6.
+    @Test(
+        arguments: [
+            ([UInt8](repeating: 0x0b, count: 20), "Hi There", "b617318655057264e28bc0b6fb378c8ef146be00"),
+            (Array("Jefe".utf8), "what do ya want for nothing?", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
+            (
+                [UInt8](repeating: 0xaa, count: 80), "Test Using Larger Than Block-Size Key - Hash Key First",
+                "aa4ae5e15272d00e95705637ce8a3b55ed402112"
+            ),
+        ]) func hmacSHA1(_ key: [UInt8], _ data: String, _ mac: String)
+    {
+        #expect(OpenSSLHash().hmacSHA1(key: secret(key), message: Array(data.utf8).span) == hex(mac))
+    }
+
     @Test("RFC 4231", arguments: MACVector.all) func vectors(_ vector: MACVector) {
         let mac = OpenSSLHash().hmacSHA256(key: secret(vector.key), message: vector.data.span)
         #expect(mac == hex(vector.macs[.hs256]!))

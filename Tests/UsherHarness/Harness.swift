@@ -44,8 +44,8 @@ public final class Harness {
     ) -> sending AuthService {
         AuthService(
             settings: settings(tokens: tokens, passwords: passwords, quality: quality, accounts: accounts, limits: limits),
-            store: store, workers: workers, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(), log: log,
-            version: "0.0.1-test")
+            store: store, workers: workers, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(),
+            seal: Secrets.dataKey, log: log, version: "0.0.1-test")
     }
 
     public static func settings(

@@ -8,7 +8,7 @@ public final class ScriptedStore: Store {
 
     public enum Call: Hashable, Sendable {
         case revocations, lookUp, account, edit, delete, sessions, takenField, create, open, update, endSessions, revoke, purge,
-            lastPurge, throttles, keep
+            updateSecondFactor, lastPurge, throttles, keep
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void

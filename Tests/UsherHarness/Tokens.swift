@@ -1,11 +1,18 @@
 import Foundation
-import UsherCrypto
+public import UsherCrypto
 public import UsherModel
 
 /// The secrets of every harness, so that tests can make tokens as others would.
 public enum Secrets: String, Sendable {
     case access = "access-secret-access-secret-access-secret-access-secret-access-sec"
     case refresh = "refresh-secret-refresh-secret-refresh-secret-refresh-secret-refre"
+
+    public static let dataKey: DataKey = {
+        guard let key = try? DataKey(secret: SecretBytes(copying: Array("data-key-data-key-data-key-data-key".utf8).span)) else {
+            preconditionFailure("no AES-256-GCM")
+        }
+        return key
+    }()
 
     public func key(_ algorithm: MACAlgorithm = .hs256) -> any SigningKey {
         let secret = SecretBytes(copying: Array(rawValue.utf8).span)

@@ -15,6 +15,7 @@ import UsherModel
     /// The table of the contract, a row each.
     static let table = [
         Row(code: .invalidCredentials, word: "invalid_credentials", status: 401),
+        Row(code: .otpRequired, word: "otp_required", status: 401),
         Row(code: .tokenRequired, word: "token_required", status: 401, concernsToken: true),
         Row(code: .tokenInvalid, word: "token_invalid", status: 401, concernsToken: true),
         Row(code: .tokenExpired, word: "token_expired", status: 401, concernsToken: true),

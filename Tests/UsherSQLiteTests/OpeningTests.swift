@@ -67,7 +67,7 @@ import UsherTesting
 
     /// Makes a database what one of version 2 was.
     private static let asVersion2 = """
-        DROP TABLE throttles; DROP TABLE known_addresses;
+        DROP TABLE throttles; DROP TABLE known_addresses; DROP TABLE second_factors; DROP TABLE data_key;
         ALTER TABLE users DROP COLUMN version; ALTER TABLE revocations DROP COLUMN version;
         PRAGMA user_version = 2;
         """
@@ -155,6 +155,7 @@ import UsherTesting
     @Test(arguments: [
         "DROP TABLE revocations", "DROP INDEX sessions_purge", "ALTER TABLE users DROP COLUMN claims", "DROP TABLE meta",
         "DROP TABLE throttles", "DROP TABLE known_addresses",
+        "DROP TABLE second_factors", "DROP TABLE data_key",
     ])
     func aMissingPartIsRefused(sql: String) throws {
         let folder = try TemporaryFolder()

@@ -126,12 +126,12 @@ extension SQLiteStore {
     convenience init(
         at path: String, clock: any Clock, queue: Int = 4_096, grace: Int64 = 30_000, margin: Int64 = 1_000,
         checkpoint: Int32 = 1_000,
-        timeout: Int64 = 5_000, vfs: String? = nil, log: any EventLog = RecordingLog(),
+        timeout: Int64 = 5_000, dataKey: String? = nil, vfs: String? = nil, log: any EventLog = RecordingLog(),
         recovered: @escaping @Sendable ([Revocation]) -> Void = { _ in }
     ) throws(StoreOpenError) {
         try self.init(
             path: path, clock: clock, bounds: StoreBounds(queue: queue, grace: grace, timeout: timeout),
-            tuning: .init(margin: margin, checkpoint: checkpoint), vfs: vfs, events: log, recovered: recovered)
+            tuning: .init(margin: margin, checkpoint: checkpoint), dataKey: dataKey, vfs: vfs, events: log, recovered: recovered)
     }
 
     /// Lets the store's thread stand still in a job until the gate opens. Returns when it does.

@@ -45,6 +45,24 @@ struct AuditTests {
         #expect(events[4].user == "ada")
     }
 
+    @Test func secondFactorsHaveEventsOfTheirOwn() async throws {
+        let harness = Harness(threshold: .info)
+        let token = await harness.register().accessToken
+        harness.log.clear()
+        let client: [String: Any] = ["ip": "192.0.2.7"]
+        _ = await harness.ask(
+            "TOTP", ["action": "enrol", "token": token, "password": Harness.password, "client": client])
+        _ = await harness.ask("TOTP", ["action": "confirm", "token": token, "code": "no code", "client": client])
+        let events = harness.log.events
+        #expect(events.map(\.kind) == [.totp, .totp])
+        #expect(events.map(\.result) == ["ok", "invalid_credentials"])
+        #expect(events.map(\.priority) == [.info, .notice])
+        #expect(events[0].message.hasPrefix("TOTP granted; a secret was handed out"))
+        for event in events {
+            #expect((event.op, event.user, event.clientAddress?.description) == ("TOTP", "ada", "192.0.2.7"))
+        }
+    }
+
     @Test func verifyAndTheLikeOnlyAtDebug() async {
         let harness = Harness()
         let first = await harness.register()

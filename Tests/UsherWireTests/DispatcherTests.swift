@@ -191,7 +191,7 @@ struct DispatcherTests {
         #expect(reply.string("message") == error.message)
         #expect(Set(reply.members.keys) == Set(["id", "ok", "error", "message", "status"] + (member.map { [$0] } ?? [])))
         switch error.detail {
-        case .none: break
+        case .none, .challenge: break
         case .field(let text), .reason(let text), .reference(let text): #expect(reply.string(member ?? "") == text)
         case .roles(let list), .permissions(let list): #expect(reply.strings(member ?? "") == list)
         case .offset, .expiredAt, .activeAt, .retryAfter: #expect(reply.integer(member ?? "") == 17)
