@@ -27,7 +27,8 @@ enum RecoveryCode {
         let given = digest(code, user, hash)
         var left: [[UInt8]] = []
         for digest in digests {
-            let difference = zip(digest, given).reduce(UInt8(0)) { $0 | $1.0 ^ $1.1 }
+            var difference: UInt8 = 0
+            for (one, other) in zip(digest, given) { difference |= one ^ other }
             if difference != 0 { left.append(digest) }
         }
         return left.count < digests.count ? left : nil

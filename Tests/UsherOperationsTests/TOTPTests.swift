@@ -111,4 +111,14 @@ import UsherModel
         }
         #expect(left.isEmpty)
     }
+
+    @Test func `no other code is good`() {
+        let digests = (0..<10).flatMap { _ in
+            RecoveryCode.generate(for: user, random: OpenSSLRandom(), hash: hash).digests
+        }
+        for _ in 0..<100 {
+            let others = RecoveryCode.generate(for: user, random: OpenSSLRandom(), hash: hash)
+            for text in others.texts { #expect(use(text, digests) == nil) }
+        }
+    }
 }

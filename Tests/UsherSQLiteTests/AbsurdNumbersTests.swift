@@ -51,6 +51,27 @@ import UsherTesting
         }
     }
 
+    @Test(arguments: ["confirmed_at", "last_step", "failures", "blocked_service"], numbers)
+    func aSecondFactorWithOneLetsNobodyIn(column: String, number: Int64) async throws {
+        let factor =
+            "INSERT INTO second_factors SELECT id, x'00', 1, 0, x'', 0, 0 FROM users; "
+            + "UPDATE second_factors SET \(column) = \(number)"
+        try await edited(factor) { store, account, _ async throws in
+            await isUnreadable(column) { try await store.open(samples.login(account)) }
+            await isUnreadable(column) {
+                try await store.updateSecondFactor(of: account.user.id) { _, _, _ in .keep(()) }
+            }
+        }
+    }
+
+    @Test func recoveryCodesThatWereCutLetNobodyIn() async throws {
+        let factor = "INSERT INTO second_factors SELECT id, x'00', 1, 0, x'0011', 0, 0 FROM users"
+        try await edited(factor) { store, account, _ async throws in
+            let error = await #expect(throws: UsherError.self) { _ = try await store.open(samples.login(account)) }
+            #expect(error?.cause == "unreadable row: the recovery codes of user \(account.user.id)")
+        }
+    }
+
     @Test(arguments: numbers) func aRevocationWithOneIsUnreadable(number: Int64) async throws {
         try await edited("UPDATE revocations SET until = \(number)") { store, _, _ async throws in
             await isUnreadable("until") { try await store.revocations(since: .min) }
