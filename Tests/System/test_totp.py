@@ -288,6 +288,8 @@ def test_which_data_keys_are_refused(make, folder):
         directory = folder / str(next(numbers))
         directory.mkdir()
         (directory / "data-key").write_bytes(content)
+        (directory / "data-key").chmod(0o400)
+        directory.chmod(0o500)
         refuses(make(env={"CREDENTIALS_DIRECTORY": str(directory)}), "The credential data-key")
 
 
