@@ -4,6 +4,7 @@ public struct Event: Sendable, Equatable {
     public enum Kind: Sendable, CaseIterable {
         case ready, stopping, stopped
         case register, login, refresh, refreshReuse, revoke
+        case password, recover, reset, confirm
         /// VERIFY or AUTHORIZE, at debug level.
         case verify
         /// An operation that the peer may not call, a line that cannot be read, and the like.

@@ -7,6 +7,7 @@ public import UsherToken
 public final class AuthService {
     public let tokens: TokenSettings
     public let passwords: PasswordSettings
+    public let accounts: AccountSettings
     public let limits: Limits
     public let store: any Store
     public let workers: any PasswordWorkers
@@ -30,12 +31,14 @@ public final class AuthService {
     public let version: String
 
     public init(
-        tokens: TokenSettings, passwords: PasswordSettings, limits: Limits, issuer: TokenIssuer, store: any Store,
-        workers: any PasswordWorkers, clock: any Clock, random: any RandomSource, hash: any KeyedHash, log: any EventLog,
+        tokens: TokenSettings, passwords: PasswordSettings, accounts: AccountSettings, limits: Limits, issuer: TokenIssuer,
+        store: any Store, workers: any PasswordWorkers, clock: any Clock, random: any RandomSource, hash: any KeyedHash,
+        log: any EventLog,
         version: String
     ) {
         self.tokens = tokens
         self.passwords = passwords
+        self.accounts = accounts
         self.limits = limits
         self.issuer = issuer
         self.store = store

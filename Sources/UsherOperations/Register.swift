@@ -1,7 +1,7 @@
 import UsherJSON
 import UsherModel
 
-/// REGISTER: a new account and its first session.
+/// REGISTER: a new account and its first session; or a token for confirming its email, where nobody is let in without.
 struct Register: DeferredRequest {
     static let operation = Operation(
         name: "REGISTER",
@@ -47,9 +47,30 @@ struct Register: DeferredRequest {
             try hasher.hash(password.bytes)
         }
         let user = User(id: UserID(service.newID()), username: username, email: email, createdAt: service.clock.now())
+        let account = Account(user: user, passwordHash: hash)
+        guard !service.accounts.requireConfirmedEmail else {
+            try await service.store.create(account, session: nil)
+            attempt.user = user
+            // If this fails, CONFIRM issues one.
+            return Unconfirmed(user: user, confirmation: try await service.issueToken(for: .confirmation, to: .user(user.id)))
+        }
         let session = service.newSession(of: user.id, audience: audience, client: client)
-        try await service.store.create(Account(user: user, passwordHash: hash), session: session)
+        try await service.store.create(account, session: session)
         attempt.user = user
         return try service.grant(session, to: user, at: session.rotatedAt)
+    }
+
+    private struct Unconfirmed: Output {
+        let user: User
+        let confirmation: IssuedToken?
+
+        func write(to writer: inout JSONWriter) {
+            writer.name("user")
+            user.write(to: &writer)
+            writer.name("confirmation_token")
+            guard let confirmation else { return writer.null() }
+            writer.value(confirmation.text)
+            writer.member("confirmation_expires_in", confirmation.expiresIn)
+        }
     }
 }

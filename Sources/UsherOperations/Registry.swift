@@ -7,6 +7,10 @@ public enum Registry {
         Authorize.operation,
         Refresh.operation,
         Revoke.operation,
+        ChangePassword.operation,
+        Recover.operation,
+        Reset.operation,
+        Confirm.operation,
         Ping.operation,
         Help.operation,
     ]

@@ -40,7 +40,7 @@ extension Transaction {
         return hasEmail == true ? "email" : nil
     }
 
-    func create(_ account: Account, session: Session) throws(StoreFault) {
+    func create(_ account: Account, session: Session?) throws(StoreFault) {
         let user = account.user
         if let field = try takenField(username: user.username, email: user.email) {
             throw .refused(UsherError(.accountExists, detail: .field(field)))
@@ -58,11 +58,11 @@ extension Transaction {
                 .flag(account.isDisabled), .integer(user.createdAt), .optional(user.lastLoginAt),
             ])
         try count(account.passwordHash, 1)
-        try insert(session)
+        if let session { try insert(session) }
     }
 
     /// Keeps count of the users whose hash is of that setting.
-    private func count(_ hash: PasswordHash, _ change: Int64) throws(StoreFault) {
+    func count(_ hash: PasswordHash, _ change: Int64) throws(StoreFault) {
         try database.run(
             """
             INSERT INTO hash_settings (setting, users) VALUES (?1, max(?2, 0))

@@ -40,6 +40,7 @@ extension Transaction {
 
     func purge(before: NumericDate, most: Int) throws(StoreFault) -> Bool {
         let hasMoreSessions = try purgeSessions(before: before, most: most)
+        let hasMoreTokens = try purgeTokens(before: before, most: most)
         let over = try database.all(
             "SELECT kind, id FROM revocations WHERE until < ? ORDER BY until LIMIT ?",
             [.integer(before), .integer(Int64(most))]
@@ -51,7 +52,7 @@ extension Transaction {
                 "DELETE FROM revocations WHERE kind = ? AND id = ?", [.integer(revocation.kind), .text(revocation.id)])
             gone += Int(database.changes)
         }
-        return hasMoreSessions || gone == most
+        return hasMoreSessions || hasMoreTokens || gone == most
     }
 }
 

@@ -74,7 +74,7 @@ enum Schema {
     ]
 
     /// What version 3 adds, each beside what uses it.
-    private static let version3: [StaticString] = []
+    private static let version3 = oneTimeTokens
 
     /// By it the revoked tokens of a session are counted.
     private static let revocationsSession: StaticString =
@@ -170,6 +170,7 @@ enum Schema {
         try database.run("SELECT 1 FROM revocations INDEXED BY revocations_until WHERE until = 0 LIMIT 0")
         try database.run("SELECT 1 FROM revocations INDEXED BY revocations_session WHERE session = '' LIMIT 0")
         _ = try database.hashSettings()
+        try checkOneTimeTokens(database)
     }
 }
 

@@ -90,7 +90,8 @@ extension Event {
     fileprivate var mayBeHeld: Bool {
         guard priority != .debug else { return false }
         switch kind {
-        case .register, .login, .refresh, .revoke, .verify, .refused, .failure: return result != "ok"
+        case .register, .login, .refresh, .revoke, .password, .recover, .reset, .confirm, .verify, .refused, .failure:
+            return result != "ok"
         case .limit: return true
         case .ready, .stopping, .stopped, .refreshReuse, .storeRollback, .storeRecovered, .hanging, .dropped, .repeated, .notice:
             return false

@@ -3,7 +3,7 @@ import UsherThreads
 
 /// The store's contract without a disk: what it holds is gone with it.
 public final class InMemoryStore: Store {
-    fileprivate struct State: Sendable {
+    struct State: Sendable {
         var accounts: [UserID: Account] = [:]
         var usernames: [String: UserID] = [:]
         var emails: [String: UserID] = [:]
@@ -11,6 +11,8 @@ public final class InMemoryStore: Store {
         var revocations: [Key: NumericDate] = [:]
         /// Of those that count for a session.
         var sessionsOfTokens: [Key: String] = [:]
+        /// In the order in which they were issued.
+        var tokens: [Token] = []
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
@@ -19,7 +21,7 @@ public final class InMemoryStore: Store {
         var calls = 0
     }
 
-    fileprivate struct Entry: Sendable {
+    struct Entry: Sendable {
         var session: Session
         let serial: Int64
 
@@ -29,7 +31,7 @@ public final class InMemoryStore: Store {
         }
     }
 
-    fileprivate struct Key: Hashable {
+    struct Key: Hashable {
         let kind: Revocation.Kind
         let id: String
     }
@@ -75,7 +77,7 @@ public final class InMemoryStore: Store {
         ServiceTime(atStart: serviceAtStart, now: serviceAtStart + clock.monotonicMilliseconds() - monotonicAtStart)
     }
 
-    private func perform<Answer>(_ body: (inout State) throws(UsherError) -> Answer) throws(UsherError) -> Answer {
+    func perform<Answer>(_ body: (inout State) throws(UsherError) -> Answer) throws(UsherError) -> Answer {
         try state.withLock { state throws(UsherError) in
             state.calls += 1
             if let failure = state.failure { throw failure }
@@ -115,7 +117,7 @@ public final class InMemoryStore: Store {
         try perform { state throws(UsherError) in state.takenField(username: username, email: email) }
     }
 
-    public func create(_ account: Account, session: Session) async throws(UsherError) {
+    public func create(_ account: Account, session: Session?) async throws(UsherError) {
         let time = serviceTime
         try perform { state throws(UsherError) in
             let user = account.user
@@ -125,7 +127,7 @@ public final class InMemoryStore: Store {
             state.accounts[user.id] = account
             state.usernames[user.username.folded] = user.id
             state.emails[user.email.folded] = user.id
-            state.insert(session, time)
+            if let session { state.insert(session, time) }
         }
     }
 
@@ -179,11 +181,7 @@ public final class InMemoryStore: Store {
     }
 
     public func endSessions(of user: UserID, at now: NumericDate) async throws(UsherError) -> [Revocation] {
-        try perform { state throws(UsherError) in
-            let live = state.sessions.values.filter { $0.session.user == user && !$0.isEnded }
-            for entry in live { state.sessions[entry.session.id]?.session.endedAt = now }
-            return live.map(\.revocation)
-        }
+        try perform { state throws(UsherError) in state.endSessions(of: user, at: now) }
     }
 
     public func revoke(_ revocation: Revocation) async throws(UsherError) -> RevokeOutcome {
@@ -201,7 +199,8 @@ public final class InMemoryStore: Store {
                 state.revocations[key] = nil
                 state.sessionsOfTokens[key] = nil
             }
-            return sessions.count > most || revocations.count > most
+            let hasMoreTokens = state.purgeTokens(before: before, most: most)
+            return sessions.count > most || revocations.count > most || hasMoreTokens
         }
     }
 }
@@ -217,6 +216,12 @@ extension InMemoryStore.State {
         session.rotatedService = time.now
         serial += 1
         sessions[session.id] = InMemoryStore.Entry(session: session, serial: serial)
+    }
+
+    mutating func endSessions(of user: UserID, but kept: SessionID? = nil, at now: NumericDate) -> [Revocation] {
+        let live = sessions.values.filter { $0.session.user == user && !$0.isEnded && $0.session.id != kept }
+        for entry in live { sessions[entry.session.id]?.session.endedAt = now }
+        return live.map(\.revocation)
     }
 
     fileprivate mutating func revoke(_ revocation: Revocation) -> RevokeOutcome {

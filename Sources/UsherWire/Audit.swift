@@ -51,7 +51,8 @@ extension Event {
         }
         if let error, error.code.isOurs { return (.failure, .error) }
         switch operation?.event {
-        case .register, .login, .revoke: return (operation?.event ?? .refused, error == nil ? .info : .notice)
+        case .register, .login, .revoke, .password, .recover, .reset, .confirm:
+            return (operation?.event ?? .refused, error == nil ? .info : .notice)
         case .refresh: return (.refresh, .debug)
         case .verify: return (.verify, .debug)
         case nil, .ready, .stopping, .stopped, .refreshReuse, .refused, .failure, .storeRollback, .storeRecovered, .limit,

@@ -3,6 +3,7 @@ import UsherModel
 /// Everything that can be set, read once at start. Nobody else reads the settings' file or the environment.
 struct Configuration {
     var tokens = TokenSettings()
+    var accounts = AccountSettings()
     var limits = Limits()
     var passwordScheme = PasswordSettings.Scheme.yescrypt
     var passwordCost: Int?

@@ -117,8 +117,9 @@ enum Daemon {
                 workers: workers(configuration.limits), queue: configuration.limits.hashQueue,
                 hasher: try CryptHasher(settings: configuration.passwords), clock: clock)
             return AuthService(
-                tokens: configuration.tokens, passwords: configuration.passwords, limits: configuration.limits, issuer: issuer,
-                store: store, workers: pool, clock: clock, random: random, hash: OpenSSLHash(), log: journal, version: version)
+                tokens: configuration.tokens, passwords: configuration.passwords, accounts: configuration.accounts,
+                limits: configuration.limits, issuer: issuer, store: store, workers: pool, clock: clock, random: random,
+                hash: OpenSSLHash(), log: journal, version: version)
         } catch {
             throw StartFailure(error.cause ?? error.message)
         }

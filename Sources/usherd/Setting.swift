@@ -30,6 +30,9 @@ struct Setting {
             .integer("password.workers", \.limits.hashWorkers, 0...256),
             .integer("password.queue", \.limits.hashQueue, 1...65_536),
             .milliseconds("password.timeout", \.limits.hashTimeout, 1...86_400),
+            .duration("account.reset_expiry", \.accounts.resetExpiry, 1...),
+            .duration("account.confirmation_expiry", \.accounts.confirmationExpiry, 1...),
+            .flag("account.require_confirmed_email", \.accounts.requireConfirmedEmail),
             .optionalString("socket.listen", \.listen),
             .integer("socket.max_line", \.limits.line, 1_024...16_777_216),
             .integer("socket.max_in_flight", \.limits.inFlight, 1...65_536),
@@ -80,6 +83,15 @@ struct Setting {
                 throw .wrong(path, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             }
             configuration[keyPath: place] = number
+        } show: {
+            String($0[keyPath: place])
+        }
+    }
+
+    private static func flag(_ path: String, _ place: Path<Bool>) -> Setting {
+        Setting(path: path) { value, configuration throws(StartFailure) in
+            guard let flag = value.boolean else { throw .wrong(path, "must be true or false") }
+            configuration[keyPath: place] = flag
         } show: {
             String($0[keyPath: place])
         }

@@ -19,7 +19,8 @@ public final class Harness {
 
     /// - Parameter predecessor: the harness whose store is to be gone on with, as a daemon does that was restarted.
     public init(
-        tokens: TokenSettings = TokenSettings(), passwords: PasswordSettings = PasswordSettings(), limits: Limits = Limits(),
+        tokens: TokenSettings = TokenSettings(), passwords: PasswordSettings = PasswordSettings(),
+        accounts: AccountSettings = AccountSettings(), limits: Limits = Limits(),
         hashCost: Int = 1, threshold: Event.Priority = .debug, clock: ManualClock = ManualClock(), seed: UInt64 = 1,
         restartOf predecessor: Harness? = nil
     ) {
@@ -29,17 +30,19 @@ public final class Harness {
         workers = InlineWorkers(hasher)
         log = RecordingLog(threshold: threshold)
         service = Harness.service(
-            tokens: tokens, passwords: passwords, limits: limits, store: store, workers: workers, clock: self.clock, log: log,
+            tokens: tokens, passwords: passwords, accounts: accounts, limits: limits, store: store, workers: workers,
+            clock: self.clock, log: log,
             seed: predecessor == nil ? seed : seed &+ 1)
     }
 
     /// What `init` builds, for tests that hand it on.
     public static func service(
-        tokens: TokenSettings = TokenSettings(), passwords: PasswordSettings = PasswordSettings(), limits: Limits = Limits(),
-        store: any Store, workers: any PasswordWorkers, clock: any Clock, log: any EventLog, seed: UInt64 = 1
+        tokens: TokenSettings = TokenSettings(), passwords: PasswordSettings = PasswordSettings(),
+        accounts: AccountSettings = AccountSettings(), limits: Limits = Limits(), store: any Store, workers: any PasswordWorkers,
+        clock: any Clock, log: any EventLog, seed: UInt64 = 1
     ) -> sending AuthService {
         AuthService(
-            tokens: tokens, passwords: passwords, limits: limits,
+            tokens: tokens, passwords: passwords, accounts: accounts, limits: limits,
             issuer: TokenIssuer(
                 accessKey: Secrets.access.key(tokens.algorithm), refreshKey: Secrets.refresh.key(tokens.algorithm),
                 hash: OpenSSLHash(), settings: tokens),

@@ -8,6 +8,7 @@ public final class ScriptedStore: Store {
 
     public enum Call: Hashable, Sendable {
         case revocations, lookUp, account, takenField, create, open, update, endSessions, revoke, purge
+        case issue, oneTimeToken, confirmEmail, changePassword, resetPassword
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void
@@ -46,7 +47,7 @@ public final class ScriptedStore: Store {
     /// The calls so far.
     public var made: [Call] { script.withLock { $0.made } }
 
-    private func perform<Answer>(
+    func perform<Answer>(
         _ call: Call, _ body: () async throws(UsherError) -> Answer
     ) async throws(UsherError) -> Answer {
         let (before, after) = script.withLock { script in
@@ -77,7 +78,7 @@ public final class ScriptedStore: Store {
         }
     }
 
-    public func create(_ account: Account, session: Session) async throws(UsherError) {
+    public func create(_ account: Account, session: Session?) async throws(UsherError) {
         try await perform(.create) { () async throws(UsherError) in try await inner.create(account, session: session) }
     }
 

@@ -67,7 +67,7 @@ import UsherTesting
 
     /// What a database of version 1 was before its schema was changed: what later versions added is taken away.
     private static let asVersion1 = """
-        DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session;
+        DROP TABLE one_time_tokens; DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session;
         PRAGMA user_version = 1
         """
 
@@ -145,7 +145,8 @@ import UsherTesting
     }
 
     @Test(arguments: [
-        "DROP TABLE revocations", "DROP INDEX sessions_purge", "ALTER TABLE users DROP COLUMN claims", "DROP TABLE meta",
+        "DROP TABLE revocations", "DROP INDEX sessions_purge", "DROP INDEX one_time_tokens_expiry",
+        "ALTER TABLE users DROP COLUMN claims", "DROP TABLE meta",
     ])
     func aMissingPartIsRefused(sql: String) throws {
         let folder = try TemporaryFolder()
