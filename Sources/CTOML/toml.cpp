@@ -31,6 +31,9 @@ void report(const toml::node &node, const std::string &path, visitor visit, void
     } else if (auto number = node.as_integer()) {
         value.kind = USHER_TOML_INTEGER;
         value.integer = number->get();
+    } else if (auto flag = node.as_boolean()) {
+        value.kind = USHER_TOML_BOOLEAN;
+        value.integer = flag->get();
     } else if (auto list = node.as_array(); list && (list->empty() || list->is_homogeneous(toml::node_type::string))) {
         value.kind = USHER_TOML_STRINGS;
         for (auto &element : *list) add(element.as_string()->get());

@@ -19,6 +19,7 @@ public struct Event: Sendable, Equatable {
         case secondFactorOn, secondFactorOff
         /// A recovery code stood in for a second factor at LOGIN.
         case recoveryCode
+        case password, recover, reset, confirm
         /// VERIFY or AUTHORIZE, at debug level.
         case verify
         /// An operation that the peer may not call, a line that cannot be read, and the like.

@@ -35,6 +35,8 @@ public struct Limits: Sendable, Equatable {
     public var revocations = 1_000_000
     /// Single tokens of one session that are revoked: one more, and the session is ended instead.
     public static let revokedTokensPerSession = 64
+    /// One-time tokens of one user and purpose: the oldest gives way.
+    public static let oneTimeTokens = 5
     /// What is kept of a user agent, in bytes.
     public static let userAgent = 256
     /// The most names in AUTHORIZE's `roles` or `permissions`.

@@ -3,7 +3,7 @@
 ///
 /// Calls may be made from any isolation; they are carried out one after the other, and share commits. A call that finds the queue
 /// full throws `busy` at once; one that takes too long is given up, if somebody asks for that (`giveUpOverdue`).
-public protocol Store: AccountStore, SecondFactorStore, ThrottleStore {
+public protocol Store: AccountStore, OneTimeTokenStore, PasswordStore, SecondFactorStore, ThrottleStore {
     /// All revocations that may still concern a token: those whose `until` is at least `since`, ended sessions included.
     func revocations(since: NumericDate) async throws(UsherError) -> [Revocation]
 
@@ -12,9 +12,9 @@ public protocol Store: AccountStore, SecondFactorStore, ThrottleStore {
     /// The first of `username` and `email` that another account has, as the member's name; nil if both are free.
     func takenField(username: Username, email: Email) async throws(UsherError) -> String?
 
-    /// Adds an account and its first session.
+    /// Adds an account and its first session, if it begins with one.
     /// - Throws: `account_exists` with the field.
-    func create(_ account: Account, session: Session) async throws(UsherError)
+    func create(_ account: Account, session: Session?) async throws(UsherError)
 
     /// Records a login whose password was right, unless the account has changed since it was read. Where a second factor is in force,
     /// a session is opened only for a right code, which is used up in the same transaction. The new hash is recorded in any case.
@@ -35,8 +35,8 @@ public protocol Store: AccountStore, SecondFactorStore, ThrottleStore {
     /// longer of both.
     func revoke(_ revocation: Revocation) async throws(UsherError) -> RevokeOutcome
 
-    /// Forgets sessions that can no longer be refreshed and revocations that concern no token any more: what ended before `before`.
-    /// Takes away at most `most` rows of each, and keeps `before` for `lastPurge`.
+    /// Forgets sessions that can no longer be refreshed, revocations that concern no token any more, and one-time tokens: what ended before
+    /// `before`. Takes away at most `most` rows of each, and keeps `before` for `lastPurge`.
     /// - Returns: whether there may be more.
     func purge(before: NumericDate, most: Int) async throws(UsherError) -> Bool
 

@@ -28,6 +28,7 @@ public struct UsherError: Error, Sendable, Equatable {
         case insufficientRole = "insufficient_role"
         case insufficientPermission = "insufficient_permission"
         case accountDisabled = "account_disabled"
+        case emailUnconfirmed = "email_unconfirmed"
         case accountExists = "account_exists"
         case weakPassword = "weak_password"
         case rateLimited = "rate_limited"
@@ -96,7 +97,7 @@ extension UsherError.Code {
         case .invalidCredentials, .otpRequired, .tokenRequired, .tokenInvalid, .tokenExpired, .tokenNotActive, .tokenRevoked,
             .refreshTokenReused:
             401
-        case .insufficientRole, .insufficientPermission, .accountDisabled, .forbiddenOp: 403
+        case .insufficientRole, .insufficientPermission, .accountDisabled, .emailUnconfirmed, .forbiddenOp: 403
         case .accountExists: 409
         case .lineTooLong: 413
         case .weakPassword, .invalidField: 422
@@ -111,7 +112,8 @@ extension UsherError.Code {
         switch self {
         case .tokenRequired, .tokenInvalid, .tokenExpired, .tokenNotActive, .tokenRevoked: true
         case .invalidCredentials, .otpRequired, .refreshTokenReused, .insufficientRole, .insufficientPermission,
-            .accountDisabled, .accountExists, .weakPassword, .rateLimited, .busy, .storeUnavailable, .shuttingDown, .badRequest,
+            .accountDisabled, .emailUnconfirmed, .accountExists, .weakPassword, .rateLimited, .busy, .storeUnavailable,
+            .shuttingDown, .badRequest,
             .unknownOp,
             .missingField, .invalidField, .lineTooLong, .forbiddenOp, .internal:
             false
@@ -123,7 +125,7 @@ extension UsherError.Code {
         switch self {
         case .storeUnavailable, .internal: true
         case .invalidCredentials, .otpRequired, .tokenRequired, .tokenInvalid, .tokenExpired, .tokenNotActive, .tokenRevoked,
-            .refreshTokenReused, .insufficientRole, .insufficientPermission, .accountDisabled, .accountExists,
+            .refreshTokenReused, .insufficientRole, .insufficientPermission, .accountDisabled, .emailUnconfirmed, .accountExists,
             .weakPassword, .rateLimited, .busy, .shuttingDown, .badRequest, .unknownOp, .missingField, .invalidField,
             .lineTooLong, .forbiddenOp:
             false
@@ -143,6 +145,7 @@ extension UsherError.Code {
         case .insufficientRole: "The role is not sufficient."
         case .insufficientPermission: "A permission lacks."
         case .accountDisabled: "The account is disabled."
+        case .emailUnconfirmed: "The email has not been confirmed yet."
         case .accountExists: "The account exists already."
         case .weakPassword: "The password is not acceptable."
         case .rateLimited: "There were too many attempts."

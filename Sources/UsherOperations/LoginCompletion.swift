@@ -29,6 +29,7 @@ struct LoginCompletion: DeferredRequest {
         guard let account = try await service.store.account(challenge.user) else { throw .changedSince }
         attempt.user = account.user
         guard challenge.isBound(to: account.passwordHash, by: service.issuer) else { throw .changedSince }
+        try service.requireConfirmedEmail(of: account)
         let session = service.newSession(of: account.user.id, audience: challenge.audience, client: client)
         let check = service.check(code, of: account.user.id)
         let login = Login(

@@ -95,6 +95,7 @@ struct LoginRequest: DeferredRequest {
                 try Check(password, against: account?.passwordHash ?? hasher.decoy(like: decoy), by: hasher)
             }
             guard let account, check.isRight else { throw UsherError(.invalidCredentials) }
+            try service.requireConfirmedEmail(of: account)
             let session = service.newSession(of: account.user.id, audience: audience, client: client)
             let login = Login(
                 verified: account.passwordHash, replacement: check.replacement, session: session,

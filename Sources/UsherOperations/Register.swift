@@ -1,7 +1,7 @@
 import UsherJSON
 import UsherModel
 
-/// REGISTER: a new account and its first session.
+/// REGISTER: a new account and its first session; or a token for confirming its email, where nobody is let in without.
 struct Register: DeferredRequest {
     static let operation = Operation(
         name: "REGISTER",
@@ -44,7 +44,7 @@ struct Register: DeferredRequest {
         }
     }
 
-    private func create(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> SessionGrant {
+    private func create(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
         // Asked first, so that a name that is taken costs no hash; the store has the last word.
         if let taken = try await service.store.takenField(username: username, email: email) {
             throw UsherError(.accountExists, "Another account has this \(taken).", detail: .field(taken))
@@ -52,9 +52,30 @@ struct Register: DeferredRequest {
         let hash = try await service.hash(
             newPassword: password, of: PasswordOwner(username: username, email: email), for: attempt.caller)
         let user = User(id: UserID(service.newID()), username: username, email: email, createdAt: service.clock.now())
+        let account = Account(user: user, passwordHash: hash)
+        guard !service.accounts.requireConfirmedEmail else {
+            try await service.store.create(account, session: nil)
+            attempt.user = user
+            // If this fails, CONFIRM issues one.
+            return Unconfirmed(user: user, confirmation: try await service.issueToken(for: .confirmation, to: .user(user.id)))
+        }
         let session = service.newSession(of: user.id, audience: audience, client: client)
-        try await service.store.create(Account(user: user, passwordHash: hash), session: session)
+        try await service.store.create(account, session: session)
         attempt.user = user
         return try service.grant(session, to: user, at: session.rotatedAt)
+    }
+
+    private struct Unconfirmed: Output {
+        let user: User
+        let confirmation: IssuedToken?
+
+        func write(to writer: inout JSONWriter) {
+            writer.name("user")
+            user.write(to: &writer)
+            writer.name("confirmation_token")
+            guard let confirmation else { return writer.null() }
+            writer.value(confirmation.text)
+            writer.member("confirmation_expires_in", confirmation.expiresIn)
+        }
     }
 }

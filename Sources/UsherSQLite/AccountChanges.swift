@@ -75,6 +75,7 @@ extension Transaction {
         guard let account = try account(id), verified == nil || account.passwordHash == verified else { return nil }
         let revocation = try refuseTokens(of: id, before: Revocation.deleted, until)
         try database.run("DELETE FROM sessions WHERE user = ?", [.id(id.uuid)])
+        try removeSecondFactor(of: id)
         // What else there is of the user goes with the row (ON DELETE CASCADE).
         try database.run("DELETE FROM users WHERE id = ?", [.id(id.uuid)])
         try count(account.passwordHash, -1)

@@ -40,7 +40,7 @@ extension Transaction {
         return hasEmail == true ? "email" : nil
     }
 
-    func create(_ account: Account, session: Session) throws(StoreFault) {
+    func create(_ account: Account, session: Session?) throws(StoreFault) {
         let user = account.user
         if let field = try takenField(username: user.username, email: user.email) {
             throw .refused(UsherError(.accountExists, detail: .field(field)))
@@ -58,7 +58,7 @@ extension Transaction {
                 .flag(account.isDisabled), .integer(user.createdAt), .optional(user.lastLoginAt), .integer(user.version),
             ])
         try count(account.passwordHash, 1)
-        try insert(session)
+        if let session { try insert(session) }
     }
 
     /// Keeps count of the users whose hash is of that setting.

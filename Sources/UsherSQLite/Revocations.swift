@@ -41,6 +41,7 @@ extension Transaction {
 
     func purge(before: NumericDate, most: Int) throws(StoreFault) -> Bool {
         let hasMoreSessions = try purgeSessions(before: before, most: most)
+        let hasMoreTokens = try purgeTokens(before: before, most: most)
         let over = try database.all(
             "SELECT kind, id FROM revocations WHERE until < ? ORDER BY until LIMIT ?",
             [.integer(before), .integer(Int64(most))]
@@ -58,7 +59,7 @@ extension Transaction {
             INSERT INTO meta (name, value) VALUES ('purged_before', ?1)
             ON CONFLICT (name) DO UPDATE SET value = ?1 WHERE value NOT BETWEEN ?1 - 3600 AND ?1
             """, [.integer(before)])
-        return hasMoreSessions || gone == most
+        return hasMoreSessions || hasMoreTokens || gone == most
     }
 
     func lastPurge() throws(StoreFault) -> NumericDate? {

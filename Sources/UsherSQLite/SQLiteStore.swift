@@ -82,7 +82,7 @@ public final class SQLiteStore: Store {
         try await perform { transaction throws(StoreFault) in try transaction.takenField(username: username, email: email) }
     }
 
-    public func create(_ account: Account, session: Session) async throws(UsherError) {
+    public func create(_ account: Account, session: Session?) async throws(UsherError) {
         try await perform { transaction throws(StoreFault) in try transaction.create(account, session: session) }
     }
 
@@ -118,6 +118,32 @@ public final class SQLiteStore: Store {
         _ decide: @escaping @Sendable (Account?, SecondFactor?, ServiceTime) throws(UsherError) -> SecondFactorStep<Answer>
     ) async throws(UsherError) -> Answer {
         try await perform { transaction throws(StoreFault) in try transaction.updateSecondFactor(of: user, decide) }
+    }
+
+    public func issue(_ token: StoredToken, to recipient: TokenRecipient) async throws(UsherError) -> User? {
+        try await perform { transaction throws(StoreFault) in try transaction.issue(token, to: recipient) }
+    }
+
+    public func oneTimeToken(_ digest: String) async throws(UsherError) -> FoundToken? {
+        try await perform { transaction throws(StoreFault) in try transaction.oneTimeToken(digest) }
+    }
+
+    public func confirmEmail(by digest: String, at now: NumericDate) async throws(UsherError) -> User {
+        try await perform { transaction throws(StoreFault) in try transaction.confirmEmail(by: digest, at: now) }
+    }
+
+    public func changePassword(
+        of user: UserID, from verified: PasswordHash, to hash: PasswordHash, keeping kept: SessionID, at now: NumericDate
+    ) async throws(UsherError) -> [Revocation]? {
+        try await perform { transaction throws(StoreFault) in
+            try transaction.changePassword(of: user, from: verified, to: hash, keeping: kept, at: now)
+        }
+    }
+
+    public func resetPassword(
+        by digest: String, to hash: PasswordHash, at now: NumericDate
+    ) async throws(UsherError) -> PasswordReset {
+        try await perform { transaction throws(StoreFault) in try transaction.resetPassword(by: digest, to: hash, at: now) }
     }
 
     /// Has the store's thread do `work` in a transaction, and waits for its commit. The answer crosses in a lock; the continuation

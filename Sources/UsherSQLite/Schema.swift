@@ -75,7 +75,7 @@ enum Schema {
     ]
 
     /// What version 3 adds, each beside what uses it.
-    private static let version3 = throttles + knownAddresses + accountVersions + secondFactors + dataKey
+    private static let version3 = throttles + knownAddresses + accountVersions + secondFactors + dataKey + oneTimeTokens
 
     /// By it the revoked tokens of a session are counted.
     private static let revocationsSession: StaticString =
@@ -175,6 +175,7 @@ enum Schema {
         try database.run("SELECT user, address, used_service FROM known_addresses LIMIT 1")
         try checkSecondFactors(database)
         try database.run("SELECT id FROM data_key LIMIT 1")
+        try checkOneTimeTokens(database)
     }
 }
 

@@ -85,12 +85,13 @@ extension Transaction {
         try keepAddress(of: session)
     }
 
-    func endSessions(of user: UserID, at now: NumericDate) throws(StoreFault) -> [Revocation] {
+    /// Ends the live sessions of a user, all or all but one.
+    func endSessions(of user: UserID, but kept: SessionID? = nil, at now: NumericDate) throws(StoreFault) -> [Revocation] {
         try database.all(
             """
             UPDATE sessions SET ended_at = ?1, purge_at = max(access_until, ?1)
-            WHERE user = ?2 AND ended_at IS NULL RETURNING id, access_until
-            """, [.integer(now), .id(user.uuid)]
+            WHERE user = ?2 AND ended_at IS NULL AND id IS NOT ?3 RETURNING id, access_until
+            """, [.integer(now), .id(user.uuid), kept.map { .id($0.uuid) } ?? .null]
         ) { row throws(StoreFault) in try row.endedSession() }
     }
 

@@ -90,7 +90,9 @@ extension Event {
     fileprivate var mayBeHeld: Bool {
         guard priority != .debug else { return false }
         switch kind {
-        case .register, .login, .refresh, .revoke, .profile, .delete, .totp, .verify, .refused, .failure: return result != "ok"
+        case .register, .login, .refresh, .revoke, .profile, .delete, .totp, .password, .recover, .reset, .confirm, .verify,
+            .refused, .failure:
+            return result != "ok"
         case .limit: return true
         case .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refreshReuse, .secondFactorOn, .secondFactorOff,
             .recoveryCode, .storeRollback, .storeRecovered,

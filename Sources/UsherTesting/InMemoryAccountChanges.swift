@@ -40,6 +40,8 @@ extension InMemoryStore {
             state.remove(account.user)
             state.sessions = state.sessions.filter { $0.value.session.user != id }
             state.knownAddresses[id] = nil
+            state.secondFactors[id] = nil
+            state.tokens.removeAll { $0.user == id }
             return revocation
         }
     }

@@ -18,6 +18,8 @@ public final class InMemoryStore: Store {
         var throttles: [ThrottleKey: (count: Int, since: Int64)] = [:]
         var lastPurge: NumericDate?
         var secondFactors: [UserID: SecondFactor] = [:]
+        /// In the order in which they were issued.
+        var tokens: [Token] = []
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
@@ -121,7 +123,7 @@ public final class InMemoryStore: Store {
         try perform { state throws(UsherError) in state.takenField(username: username, email: email) }
     }
 
-    public func create(_ account: Account, session: Session) async throws(UsherError) {
+    public func create(_ account: Account, session: Session?) async throws(UsherError) {
         let time = serviceTime
         try perform { state throws(UsherError) in
             let user = account.user
@@ -131,7 +133,7 @@ public final class InMemoryStore: Store {
             state.accounts[user.id] = account
             state.usernames[user.username.folded] = user.id
             state.emails[user.email.folded] = user.id
-            state.insert(session, time)
+            if let session { state.insert(session, time) }
         }
     }
 
@@ -187,11 +189,7 @@ public final class InMemoryStore: Store {
     }
 
     public func endSessions(of user: UserID, at now: NumericDate) async throws(UsherError) -> [Revocation] {
-        try perform { state throws(UsherError) in
-            let live = state.sessions.values.filter { $0.session.user == user && !$0.isEnded }
-            for entry in live { state.sessions[entry.session.id]?.session.endedAt = now }
-            return live.map(\.revocation)
-        }
+        try perform { state throws(UsherError) in state.endSessions(of: user, at: now) }
     }
 
     public func revoke(_ revocation: Revocation) async throws(UsherError) -> RevokeOutcome {
@@ -211,7 +209,8 @@ public final class InMemoryStore: Store {
                 state.versions[key] = nil
             }
             state.lastPurge = before
-            return sessions.count > most || revocations.count > most
+            let hasMoreTokens = state.purgeTokens(before: before, most: most)
+            return sessions.count > most || revocations.count > most || hasMoreTokens
         }
     }
 
@@ -232,6 +231,12 @@ extension InMemoryStore.State {
         serial += 1
         sessions[session.id] = InMemoryStore.Entry(session: session, serial: serial)
         keepAddress(of: session)
+    }
+
+    mutating func endSessions(of user: UserID, but kept: SessionID? = nil, at now: NumericDate) -> [Revocation] {
+        let live = sessions.values.filter { $0.session.user == user && !$0.isEnded && $0.session.id != kept }
+        for entry in live { sessions[entry.session.id]?.session.endedAt = now }
+        return live.map(\.revocation)
     }
 
     mutating func revoke(_ revocation: Revocation) -> RevokeOutcome {

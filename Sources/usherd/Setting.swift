@@ -46,6 +46,9 @@ struct Setting {
             .duration("throttle.per_address_window", \.limits.throttle.perAddressWindow, 1...),
             .integer("throttle.max_buckets", \.limits.throttle.buckets, 1_000...100_000_000)
                 .atStart { $0.limits.throttle.buckets = $1.limits.throttle.buckets },
+            .duration("account.reset_expiry", \.accounts.resetExpiry, 1...),
+            .duration("account.confirmation_expiry", \.accounts.confirmationExpiry, 1...),
+            .flag("account.require_confirmed_email", \.accounts.requireConfirmedEmail),
             .strings("account.profile_claims", \.accounts.profileClaims),
             .optionalString("socket.listen", \.listen).atStart { $0.listen = $1.listen },
             .integer("socket.max_line", \.limits.line, 1_024...16_777_216),
@@ -103,6 +106,15 @@ struct Setting {
                 throw .wrong(path, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
             }
             configuration[keyPath: place] = number
+        } show: {
+            String($0[keyPath: place])
+        }
+    }
+
+    private static func flag(_ path: String, _ place: Path<Bool>) -> Setting {
+        Setting(path: path) { value, configuration throws(StartFailure) in
+            guard let flag = value.boolean else { throw .wrong(path, "must be true or false") }
+            configuration[keyPath: place] = flag
         } show: {
             String($0[keyPath: place])
         }

@@ -33,6 +33,7 @@ enum SettingsFile {
     enum Value {
         case string(String)
         case integer(Int)
+        case boolean(Bool)
         case strings([String])
         /// An empty one.
         case table
@@ -40,6 +41,7 @@ enum SettingsFile {
         case other
 
         var string: String? { if case .string(let string) = self { string } else { nil } }
+        var boolean: Bool? { if case .boolean(let boolean) = self { boolean } else { nil } }
         var integer: Int? { if case .integer(let integer) = self { integer } else { nil } }
     }
 
@@ -121,6 +123,7 @@ extension SettingsFile.Entry {
             switch unsafe value.kind {
             case USHER_TOML_STRING: .string(strings.first ?? "")
             case USHER_TOML_INTEGER: unsafe .integer(Int(value.integer))
+            case USHER_TOML_BOOLEAN: unsafe .boolean(value.integer != 0)
             case USHER_TOML_STRINGS: .strings(strings)
             case USHER_TOML_TABLE: .table
             default: .other

@@ -17,6 +17,7 @@ FAILURES = {
     "insufficient_role": (403, ("roles", list)),
     "insufficient_permission": (403, ("permissions", list)),
     "account_disabled": (403, None),
+    "email_unconfirmed": (403, None),
     "account_exists": (409, ("field", str)),
     "weak_password": (422, ("reason", str)),
     "rate_limited": (429, ("retry_after", int)),

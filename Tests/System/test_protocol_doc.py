@@ -48,7 +48,7 @@ from .daemon import ROOT
 from .tokens import access
 
 PROTOCOL = ROOT / "protocol.md"
-OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PROFILE", "SESSIONS", "DELETE", "TOTP", "PING", "HELP"}
+OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM", "PROFILE", "SESSIONS", "DELETE", "TOTP", "PING", "HELP"}
 NAME = re.compile(r"<([a-z][a-z0-9_]*)>")
 CODE = re.compile(r"<code of ([a-z][a-z0-9_]*)>")
 GAP = "…"

@@ -9,6 +9,7 @@ public final class ScriptedStore: Store {
     public enum Call: Hashable, Sendable {
         case revocations, lookUp, account, edit, delete, sessions, takenField, create, open, update, endSessions, revoke, purge,
             updateSecondFactor, lastPurge, throttles, keep
+        case issue, oneTimeToken, confirmEmail, changePassword, resetPassword
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void
@@ -74,7 +75,7 @@ public final class ScriptedStore: Store {
         }
     }
 
-    public func create(_ account: Account, session: Session) async throws(UsherError) {
+    public func create(_ account: Account, session: Session?) async throws(UsherError) {
         try await perform(.create) { () async throws(UsherError) in try await inner.create(account, session: session) }
     }
 

@@ -25,6 +25,7 @@ import UsherModel
         Row(code: .insufficientRole, word: "insufficient_role", status: 403),
         Row(code: .insufficientPermission, word: "insufficient_permission", status: 403),
         Row(code: .accountDisabled, word: "account_disabled", status: 403),
+        Row(code: .emailUnconfirmed, word: "email_unconfirmed", status: 403),
         Row(code: .accountExists, word: "account_exists", status: 409),
         Row(code: .weakPassword, word: "weak_password", status: 422),
         Row(code: .rateLimited, word: "rate_limited", status: 429),

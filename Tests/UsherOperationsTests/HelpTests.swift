@@ -11,8 +11,8 @@ struct HelpTests {
         let operations = try #require(await harness.ask("HELP").objects("ops"))
         #expect(
             operations.map { $0["name"] as? String } == [
-                "REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PROFILE", "SESSIONS", "DELETE", "TOTP", "PING",
-                "HELP",
+                "REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM",
+                "PROFILE", "SESSIONS", "DELETE", "TOTP", "PING", "HELP",
             ])
         for operation in operations {
             #expect(Set(operation.keys) == ["name", "summary", "members", "example"])

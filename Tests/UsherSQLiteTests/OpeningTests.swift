@@ -68,6 +68,7 @@ import UsherTesting
     /// Makes a database what one of version 2 was.
     private static let asVersion2 = """
         DROP TABLE throttles; DROP TABLE known_addresses; DROP TABLE second_factors; DROP TABLE data_key;
+        DROP TABLE one_time_tokens;
         ALTER TABLE users DROP COLUMN version; ALTER TABLE revocations DROP COLUMN version;
         PRAGMA user_version = 2;
         """
@@ -153,8 +154,8 @@ import UsherTesting
     }
 
     @Test(arguments: [
-        "DROP TABLE revocations", "DROP INDEX sessions_purge", "ALTER TABLE users DROP COLUMN claims", "DROP TABLE meta",
-        "DROP TABLE throttles", "DROP TABLE known_addresses",
+        "DROP TABLE revocations", "DROP INDEX sessions_purge", "DROP INDEX one_time_tokens_expiry",
+        "ALTER TABLE users DROP COLUMN claims", "DROP TABLE meta", "DROP TABLE throttles", "DROP TABLE known_addresses",
         "DROP TABLE second_factors", "DROP TABLE data_key",
     ])
     func aMissingPartIsRefused(sql: String) throws {

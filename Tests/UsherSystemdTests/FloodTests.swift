@@ -59,6 +59,7 @@ import UsherModel
         let never = [
             event(.login, .info, result: "ok"), event(.register, .info, op: "REGISTER", result: "ok"),
             event(.revoke, .info, op: "REVOKE", result: "ok"), event(.refreshReuse, .warning, result: "refresh_token_reused"),
+            event(.recover, .info, op: "RECOVER", result: "ok"),
             event(.storeRollback, .critical, result: "token_revoked"), event(.verify, .debug, result: "token_invalid"),
             event(.ready, .notice, result: nil), event(.dropped, .warning, result: nil),
         ]

@@ -7,6 +7,7 @@ struct ConfigurationTests {
     @Test func defaultsAreInForce() throws {
         let configuration = try configuration()
         #expect(configuration.tokens == TokenSettings())
+        #expect(configuration.accounts == AccountSettings())
         #expect(configuration.limits == Limits())
         #expect(configuration.passwords == PasswordSettings())
         #expect(configuration.listen == nil && configuration.state == nil)

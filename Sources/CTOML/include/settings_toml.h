@@ -12,6 +12,7 @@ extern "C" {
 enum usher_toml_kind {
     USHER_TOML_STRING,
     USHER_TOML_INTEGER,
+    USHER_TOML_BOOLEAN,
     USHER_TOML_STRINGS, /* a list, all of its elements strings */
     USHER_TOML_TABLE,   /* an empty one; the others show in the paths of what they hold */
     USHER_TOML_OTHER,
@@ -23,7 +24,7 @@ struct usher_toml_value {
     const char *const *strings; /* of a string, the one; of strings, all */
     const size_t *lengths;
     size_t count;
-    int64_t integer;
+    int64_t integer; /* of a boolean, 0 or 1 */
     int line, column; /* from 1 */
 };
 

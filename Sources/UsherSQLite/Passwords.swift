@@ -1,0 +1,33 @@
+import UsherModel
+
+extension Transaction {
+    func changePassword(
+        of user: UserID, from verified: PasswordHash, to hash: PasswordHash, keeping kept: SessionID, at now: NumericDate
+    ) throws(StoreFault) -> [Revocation]? {
+        guard let account = try account(user) else { throw .refused(UsherError(.tokenRevoked)) }
+        guard !account.isDisabled else { throw .refused(UsherError(.accountDisabled)) }
+        guard account.passwordHash == verified else { return nil }
+        try setPassword(of: account, to: hash)
+        return try endSessions(of: user, but: kept, at: now)
+    }
+
+    func resetPassword(by digest: String, to hash: PasswordHash, at now: NumericDate) throws(StoreFault) -> PasswordReset {
+        let account = try account(holding: digest, at: now)
+        var user = account.user
+        try setPassword(of: account, to: hash)
+        // Whoever enrolled it was perhaps not whom the email belongs to.
+        if !user.emailVerified { try removeSecondFactor(of: user.id) }
+        try confirmEmail(of: user.id)
+        user.emailVerified = true
+        return PasswordReset(user: user, ended: try endSessions(of: user.id, at: now))
+    }
+
+    /// What could reset the password before cannot reset the new one.
+    private func setPassword(of account: Account, to hash: PasswordHash) throws(StoreFault) {
+        let id = account.user.id
+        try database.run("UPDATE users SET password_hash = ? WHERE id = ?", [.text(hash.text), .id(id.uuid)])
+        try count(account.passwordHash, -1)
+        try count(hash, 1)
+        try voidTokens(of: id, for: .reset)
+    }
+}
