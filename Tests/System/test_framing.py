@@ -15,7 +15,7 @@ from .daemon import eventually
 from .people import PAIR, Person, registration
 
 PING = b'{"op":"PING"}'
-OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PING", "HELP"}
+OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM", "PING", "HELP"}
 MAX_LINE = 65_536
 
 # What a daemon may grow by under load: less than any of the loads here.
@@ -240,7 +240,7 @@ def test_line_that_cannot_be_read_is_answered_without_id(connection):
 @pytest.mark.parametrize("op", sorted(OPS))
 def test_null_members_count_as_absent(connection, op):
     members = ["token", "authorization", "audience", "optional", "roles", "permissions", "refresh_token", "scope", "topic", "username", "email", "login",
-               "password", "client"]
+               "password", "client", "new_password", "reset_token", "confirmation_token"]
     assert connection.ask({"op": op, **dict.fromkeys(members)}) == connection.ask({"op": op})
 
 
