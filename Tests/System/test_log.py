@@ -88,6 +88,32 @@ def test_revoke(scribe):
     one(lines, "REVOKE")
 
 
+def test_passwords_and_emails(scribe):
+    def ask(connection):
+        client = {"ip": "192.0.2.77"}
+        person = Person(connection)
+        connection.call("PASSWORD", token=person.access, password="not the password", new_password="battery staple", client=client)
+        connection.call("PASSWORD", token=person.access, password=person.password, new_password="battery staple", client=client)
+        reset = connection.call("RECOVER", email=person.email, client=client)["reset_token"]
+        connection.call("RECOVER", email="nobody@example.org", client=client)
+        confirmation = connection.call("CONFIRM", token=person.access, client=client)["confirmation_token"]
+        connection.call("CONFIRM", confirmation_token=confirmation, client=client)
+        connection.call("RESET", reset_token=reset, new_password="correct horse", client=client)
+        return person
+
+    person, lines = scribe.lines_of(ask)
+    assert all("192.0.2.77" in line for line in lines[1:])
+    expected = [
+        ("REGISTER", "ok", person.username), ("PASSWORD", "invalid_credentials", person.username), ("PASSWORD", "ok", person.username),
+        ("RECOVER", "ok", person.username), ("RECOVER", "ok", "no account"), ("CONFIRM", "ok", person.username),
+        ("CONFIRM", "ok", person.username), ("RESET", "ok", person.username),
+    ]
+    assert len(lines) == len(expected)
+    for line, words in zip(lines, expected):
+        assert all(word in line for word in words), line
+    assert "nobody@" not in lines[4]
+
+
 def test_reuse(scribe):
     person, _ = scribe.lines_of(Person)
     stale = person.refresh
@@ -244,6 +270,15 @@ def test_no_secret_not_even_a_part(make, level):
         hidden += person.access.split(".")[1:] + person.refresh.split(".")[1:]
         connection.call("REVOKE", token=person.access)
         connection.call("REFRESH", refresh_token=stale)
+        person.login(connection)
+        hidden.append("a new Secret-0ne")
+        connection.call("PASSWORD", token=person.access, password=person.password, new_password="a new Secret-0ne")
+        reset = connection.call("RECOVER", email=person.email)["reset_token"]
+        confirmation = connection.call("CONFIRM", token=person.access)["confirmation_token"]
+        for _ in range(2):
+            connection.call("CONFIRM", confirmation_token=confirmation)
+            connection.call("RESET", reset_token=reset, new_password=person.password)
+        hidden += [reset, confirmation]
         # What cannot be read is not quoted either.
         connection.send('{"op":"LOGIN","username":"%s","password":"thirdSecret-0ne",}' % person.username)
         connection.read_reply()

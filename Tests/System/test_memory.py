@@ -143,6 +143,17 @@ def test_no_password_is_left(make, root, scheme, cost, longest):
         assert_failure(connection.read_reply(), "bad_request")
         connection.send('{"op":"LOGIN","password":"%s"}' % weak.password(40))
         assert_failure(connection.read_reply(), "missing_field")
+    # Passwords that are replaced, and some that are refused.
+    for person in people:
+        person.login(kept[0])
+        change = {"op": "PASSWORD", "token": person.access, "password": person.password, "new_password": passwords.password(50)}
+        assert_failure(kept[1].ask({**change, "password": wrong.password(40)}), "invalid_credentials")
+        assert_failure(kept[2].ask({**change, "new_password": weak.password(longest + 1)}), "weak_password")
+        assert_ok(kept[1].ask(change), "sessions_ended")
+        token = kept[2].call("RECOVER", email=person.email)["reset_token"]
+        assert_failure(kept[3].call("RESET", reset_token=token, new_password=weak.password(40) + "\0"), "weak_password")
+        assert_failure(kept[3].call("RESET", reset_token="x" * 43, new_password=weak.password(40)), "token_invalid")
+        assert_ok(kept[3].call("RESET", reset_token=token, new_password=person.password), "user", "sessions_ended")
     with daemon.connect() as gone:
         gone.send_raw(line(people[0], weak.password(60), False).encode()[:-10])
     kept[3].close()
