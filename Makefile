@@ -55,6 +55,7 @@ ifeq ($(DESTDIR),)
 	@printf '%s\n' "" "Now, as root:" \
 	    "    systemd-sysusers $(SYSUSERS)/usher.conf       # the user usherd, the group usher" \
 	    "    journalctl --update-catalog" \
+	    $(if $(filter-out /usr /usr/local,$(PREFIX)),"    systemctl link $(UNITS)/usher*.s*              # systemd looks for none below $(PREFIX)") \
 	    "    systemctl daemon-reload" \
 	    "    systemctl enable --now usher.socket" \
 	    "    systemctl try-restart usher.service 'usher@*.service'    # where an older one runs"

@@ -154,8 +154,10 @@ public struct TokenSettings: Sendable, Equatable {
     public var refreshExpiry: Int64 = 7 * 86_400
     /// Seconds; does not. `[token] session_max_age`.
     public var sessionMaxAge: Int64 = 90 * 86_400
-    /// Seconds that `exp` and `nbf` of an access token may be off. `[token] clock_tolerance`.
+    /// Seconds that `exp` and `nbf` of an access token may be off, `longestClockTolerance` at most. `[token] clock_tolerance`.
     public var clockTolerance: Int64 = 30
+    /// How long after its `exp` a token is remembered as revoked, in seconds: whatever the tolerance may be set to later.
+    public static let longestClockTolerance: Int64 = 3_600
     /// Seconds in which the last refresh token but one is answered with the current one again. `[token] refresh_grace`.
     public var refreshGrace: Int64 = 30
     /// `iss`. `[token] issuer`.

@@ -55,7 +55,7 @@ public final class AuthService {
         self.version = version
         throttle = Throttle(limits.throttle)
         horizon = PurgeHorizon(
-            from: nil, wall: clock.now() - tokens.clockTolerance, monotonic: clock.monotonicMilliseconds())
+            from: nil, wall: clock.now() - TokenSettings.longestClockTolerance, monotonic: clock.monotonicMilliseconds())
     }
 
     /// From now on these are in force, for requests that are under way too.
@@ -226,7 +226,7 @@ public final class AuthService {
     /// - Throws: what the store throws; memory is purged all the same, unless it holds what the store does not have yet.
     public func purge() async throws(UsherError) {
         await purgeThrottle()
-        horizon.advance(wall: clock.now() - tokens.clockTolerance, monotonic: clock.monotonicMilliseconds())
+        horizon.advance(wall: clock.now() - TokenSettings.longestClockTolerance, monotonic: clock.monotonicMilliseconds())
         let moment = horizon.moment
         for part in 0..<Revocations.parts {
             // Until the store has those that are not settled, sessions among them could still be refreshed.

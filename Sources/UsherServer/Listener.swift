@@ -8,11 +8,26 @@ public struct Listener: Sendable {
     public let name: String
     /// Set if this process made it: it takes it away again when it stops.
     public let path: String?
+    /// Of the file that was made at `path`.
+    private let file: FileID?
+
+    private struct FileID: Equatable {
+        let device: dev_t
+        let inode: ino_t
+
+        /// Nil where there is no such file.
+        init?(of path: String) {
+            var status = stat()
+            guard unsafe lstat(path, &status) == 0 else { return nil }
+            (device, inode) = (status.st_dev, status.st_ino)
+        }
+    }
 
     public init(inherited descriptor: Int32, name: String) {
         self.descriptor = descriptor
         self.name = name
         path = nil
+        file = nil
     }
 
     /// Makes a socket at `path`, mode 0660. One that a dead daemon left is replaced.
@@ -41,11 +56,12 @@ public struct Listener: Sendable {
         self.descriptor = descriptor
         self.name = name
         self.path = path
+        file = FileID(of: path)
     }
 
-    /// Takes the file away. Only of a socket made here, before its descriptor is closed.
+    /// Takes the file away, unless another one is in its place by now. Only of a socket made here, before its descriptor is closed.
     public func remove() {
-        if let path { unsafe unlink(path) }
+        if let path, FileID(of: path) == file { unsafe unlink(path) }
         close(descriptor)
     }
 

@@ -8,7 +8,8 @@ public enum SecretFile {
 
     /// Who has set a file up, on whom it depends what its owner and mode may be.
     public enum Keeper: Sendable {
-        /// An administrator or the daemon itself: it belongs to root or to the daemon's user, and nobody else may do anything with it.
+        /// An administrator or the daemon itself: it belongs to root or to the daemon's user, and nobody else may do anything with it. (Who
+        /// looks at it may be root, for the daemon: its user is then whoever the folder belongs to, who could put anything there.)
         case administrator
         /// systemd, which lets the daemon's user in by owner or by access control list, whose mask shows as the mode of the group
         /// (acl(5)). It does not let others in, neither into the file nor into its folder; who plays its part must keep to one of both.
@@ -66,17 +67,27 @@ public enum SecretFile {
     private static func check(_ status: stat, _ path: String, _ keeper: Keeper) throws(UsherError) {
         switch keeper {
         case .administrator:
-            guard status.st_uid == 0 || status.st_uid == geteuid() else {
+            let user = geteuid() == 0 ? owner(of: folder(of: path)) : geteuid()
+            guard status.st_uid == 0 || status.st_uid == user else {
                 throw UsherError(
                     .internal,
-                    cause: "\(path) belongs to uid \(status.st_uid), neither root nor the daemon's user (uid \(geteuid())): "
-                        + "if it is the right one, run `chown \(geteuid()) \(path.shellWord)`")
+                    cause: "\(path) belongs to uid \(status.st_uid), neither root nor the daemon's user (uid \(user)): "
+                        + "if it is the right one, run `chown \(user) \(path.shellWord)`")
             }
             if status.st_mode & 0o077 != 0 { throw isOpen(path, "0600") }
         case .systemd:
-            let folder = String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex))
-            if status.st_mode & 0o007 != 0, mayBeEntered(folder) { throw isOpen(path, "o=") }
+            if status.st_mode & 0o007 != 0, mayBeEntered(folder(of: path)) { throw isOpen(path, "o=") }
         }
+    }
+
+    private static func folder(of path: String) -> String {
+        String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex))
+    }
+
+    /// Root, where it cannot be told.
+    private static func owner(of folder: String) -> uid_t {
+        var status = stat()
+        return unsafe stat(folder, &status) == 0 ? status.st_uid : 0
     }
 
     /// Whether others may open what is in a folder.

@@ -106,6 +106,10 @@ struct Configuration {
                 "token.issuer and the longest of token.audiences may have \(Self.maxNames) bytes together: tokens must fit a cookie."
             )
         }
+        guard tokens.clockTolerance <= TokenSettings.longestClockTolerance else {
+            throw StartFailure(
+                "token.clock_tolerance must be at most \(DurationText(seconds: TokenSettings.longestClockTolerance).text).")
+        }
         guard tokens.accessExpiry >= 2 * tokens.refreshGrace else {
             throw StartFailure(
                 "token.access_expiry (\(DurationText(seconds: tokens.accessExpiry).text)) must be at least twice "

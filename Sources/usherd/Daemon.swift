@@ -51,6 +51,11 @@ enum Daemon {
                     .notice, .warning,
                     "the environment's \(variable) is ignored: a credential comes before it; take one of both away"))
         }
+        let made = secrets.made + (state.hasDatabase ? [] : [state.database])
+        if !made.isEmpty {
+            journal.record(
+                Event(.notice, .notice, "made anew, since there was none: \(made.joined(separator: ", "))"))
+        }
         let remark = state.predecessor.map { "the last run (process \($0)) came to a sudden end" }
         if let remark { journal.record(Event(.crashed, .warning, remark)) }
         let reactorBox = Lock<Reactor?>(nil)

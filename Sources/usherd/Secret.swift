@@ -37,6 +37,8 @@ struct Secret: Sendable {
     let isHandedOver: Bool
     /// The variable of the environment that holds one as well, which is not used.
     var ignored: String?
+    /// Whether it was made just now, since there was none.
+    var isNew = false
 }
 
 extension Secret {

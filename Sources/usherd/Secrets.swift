@@ -20,9 +20,13 @@ struct Secrets: Sendable {
                 return running
             }
             if let found = try Secret(name, in: state.path, need) { return found }
+            // Made anew, it would void every token, and nobody would have asked for that.
+            if let running {
+                throw StartFailure("\(running.source) is gone: put it back, or restart the daemon to have a new one made.")
+            }
             let made = Self.generated(by: random)
             try state.create(name.file, made)
-            return Secret(bytes: SharedSecret(made), source: "\(state.path)/\(name.file)", isHandedOver: false)
+            return Secret(bytes: SharedSecret(made), source: "\(state.path)/\(name.file)", isHandedOver: false, isNew: true)
         }
         access = try secret(.access, SecretNeed(algorithm), running?.access)
         refresh = try secret(.refresh, SecretNeed(algorithm), running?.refresh)
@@ -64,6 +68,9 @@ struct Secrets: Sendable {
         [(SecretName.access, access, others.access), (.refresh, refresh, others.refresh)]
             .filter { !($0.1.bytes.bytes == $0.2.bytes.bytes) }.map(\.0.file)
     }
+
+    /// Those that were made just now.
+    var made: [String] { [access, refresh, data].filter(\.isNew).map(\.source) }
 
     /// Variables of the environment that hold a secret as well, but a credential came before.
     var ignored: [String] { [access, refresh, data].compactMap(\.ignored) }

@@ -10,6 +10,8 @@ struct StateFolder {
     let predecessor: String?
 
     var database: String { path + "/usher.db" }
+    /// Whether there is one by now.
+    var hasDatabase: Bool { unsafe access(database, F_OK) == 0 }
 
     /// Makes the folder if there is none (mode 0700), and locks it.
     /// - Throws: who holds it, or what is wrong with it.
@@ -57,6 +59,7 @@ struct StateFolder {
                     + "and run `chmod 0700 \(path.shellWord)`.")
         }
     }
+
     /// An orderly end: nothing is left for the next one to be told of. (Not synced: after a power cut that follows at once it may be.)
     func release() { ftruncate(lock, 0) }
 

@@ -25,6 +25,7 @@ do throws(Arguments.Misuse) {
         case .checkConfig:
             let configuration = try Configuration(arguments, environment: environment)
             try Secrets.check(configuration)
+            _ = try PasswordJudges(configuration)
             if !arguments.isQuiet { print(SettingsFile.text(of: configuration), terminator: "") }
         case .serve:
             let configuration = try Configuration(arguments, environment: environment)

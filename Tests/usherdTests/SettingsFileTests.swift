@@ -117,7 +117,7 @@ struct SettingsFileTests {
 
     @Test func aFileThatIsNoneIsTold() {
         for (path, words) in [
-            ("/no/such/file", "No such file"), ("/tmp", "Is a directory"), ("/dev/zero", "these are no settings"),
+            ("/no/such/file", "No such file"), ("/tmp", "no regular file"), ("/dev/zero", "no regular file"),
         ] {
             let failure = #expect(throws: StartFailure.self) { try configuration(arguments: ["--config", path]) }
             #expect(failure?.description.hasPrefix("\(path):") == true)
