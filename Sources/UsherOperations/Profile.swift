@@ -60,9 +60,10 @@ struct Profile: DeferredRequest {
         let edited = try await service.store.edit(old.user.id, until: service.lastIssued()) { account throws(UsherError) in
             // Somebody else has changed it meanwhile.
             guard !account.outdatesTokens(of: old), account.passwordHash == old.passwordHash else { throw .busy }
+            // The same address in another case is the same to whoever reads the mail. (It may have been confirmed since `old` was read.)
+            if new.user.email.folded != account.user.email.folded { account.user.emailVerified = false }
             account.user.username = new.user.username
             account.user.email = new.user.email
-            account.user.emailVerified = new.user.emailVerified && account.user.emailVerified
             account.user.claims = new.user.claims
         }
         guard let edited else { throw UsherError(.tokenRevoked) }
@@ -74,11 +75,7 @@ struct Profile: DeferredRequest {
     private func changed(_ old: Account) throws(UsherError) -> Account {
         var new = old
         if let username { new.user.username = username }
-        if let email {
-            new.user.email = email
-            // The same in another case is the same to whoever reads the mail.
-            if email.folded != old.user.email.folded { new.user.emailVerified = false }
-        }
+        if let email { new.user.email = email }
         if let claims { new.user.claims = try claims.applied(to: old.user) }
         return new
     }

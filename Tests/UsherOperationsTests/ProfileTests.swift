@@ -105,6 +105,15 @@ struct ProfileTests {
         #expect(await harness.login("ada@example.org").error == "invalid_credentials")
     }
 
+    @Test func whatIsConfirmedMeanwhileStaysConfirmed() async throws {
+        let first = await harness.register()
+        let user = try #require(harness.userID(first))
+        let inner = harness.store.inner
+        harness.store.before(.edit) { () throws(UsherError) in inner.edit(user) { $0.user.emailVerified = true } }
+        let reply = await profile(first.accessToken, ["username": "ada.l"])
+        #expect(reply.object("user")?["email_verified"] as? Bool == true, "\(reply)")
+    }
+
     @Test func aNameThatAnotherHasIsRefused() async {
         let first = await harness.register()
         _ = await harness.register("bob")
