@@ -57,7 +57,8 @@ struct Profile: DeferredRequest {
         let new = try changed(old)
         // Signing is the reactor's: it cannot be tried where the store has the last word.
         try check(new.user, service)
-        let edited = try await service.store.edit(old.user.id, until: service.lastIssued()) { account throws(UsherError) in
+        let until = service.lastIssued(or: bearer)
+        let edited = try await service.store.edit(old.user.id, until: until) { account throws(UsherError) in
             // Somebody else has changed it meanwhile.
             guard !account.outdatesTokens(of: old), account.passwordHash == old.passwordHash else { throw .busy }
             // The same address in another case is the same to whoever reads the mail. (It may have been confirmed since `old` was read.)

@@ -225,8 +225,10 @@ extension AuthService {
     /// An upper bound of the `exp` of any token of a session that is issued elsewhere or was before the settings changed.
     func lastExpiry() -> NumericDate { clock.now() + tokens.sessionMaxAge }
 
-    /// An upper bound of the `exp` of any access token that is issued under the present settings.
-    func lastIssued() -> NumericDate { clock.now() + tokens.refreshGrace + tokens.accessExpiry }
+    /// An upper bound of the `exp` of any access token that is issued under the present settings, and of the one that was shown.
+    func lastIssued(or bearer: Bearer) -> NumericDate {
+        max(clock.now() + tokens.refreshGrace + tokens.accessExpiry, bearer.until)
+    }
 
     /// Runs `work`; if the store fails in it, refuses in memory at once what it was to make durable.
     func orRefuse<R: Sendable>(
