@@ -18,7 +18,7 @@ struct Profile: DeferredRequest {
             .init("client", "object, optional: {\"ip\",\"user_agent\"} of the end user"),
         ],
         example: #"{"op":"PROFILE","token":"eyJhbGciOi...","claims":{"department":"R&D"}}"#,
-        event: nil,
+        event: .verify,
         run: .deferred { request, line, service throws(UsherError) in
             try Profile(reading: request, line, service)
         })
@@ -70,6 +70,7 @@ struct Profile: DeferredRequest {
         guard let edited else { throw UsherError(.tokenRevoked) }
         if let revocation = edited.revocation { service.refuse([revocation]) }
         attempt.user = edited.account.user
+        if edited.account.user.username != old.user.username { attempt.remark = "the username was \(old.user.username)" }
         return Shown(user: edited.account.user)
     }
 
