@@ -42,7 +42,7 @@ import UsherTesting
         }
     }
 
-    @Test(arguments: ["created_at", "last_login_at"], numbers)
+    @Test(arguments: ["created_at", "last_login_at", "version"], numbers)
     func anAccountWithOneIsUnreadable(column: String, number: Int64) async throws {
         try await edited("UPDATE users SET \(column) = \(number)") { store, account, session async throws in
             await isUnreadable(column) { try await store.account(.username(account.user.username)) }
