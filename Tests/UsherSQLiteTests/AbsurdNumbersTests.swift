@@ -80,6 +80,9 @@ import UsherTesting
             #expect(try await store.purge(before: 6, most: 10) == false)
             if number < 0 { #expect(try await store.revocations(since: .min).isEmpty) }
         }
+        try await edited("UPDATE revocations SET version = \(number)") { store, _, _ async throws in
+            await isUnreadable("version") { try await store.revocations(since: .min) }
+        }
     }
 
     @Test(arguments: ["count", "since_service"], numbers)
