@@ -15,6 +15,7 @@ struct Profile: DeferredRequest {
             .init("email", "string, optional: a new one; needs \"password\", and is unconfirmed until CONFIRM"),
             .init("claims", "object, optional: custom claims to set, null to remove; only those that profile_claims names"),
             .init("password", "string: required with \"email\""),
+            .init("code", "string: required with another \"email\" where a second factor is in force"),
             .init("client", "object, optional: {\"ip\",\"user_agent\"} of the end user"),
         ],
         example: #"{"op":"PROFILE","token":"eyJhbGciOi...","claims":{"department":"R&D"}}"#,
@@ -28,6 +29,7 @@ struct Profile: DeferredRequest {
     private let email: Email?
     private let claims: ClaimChanges?
     private let password: SharedSecret?
+    private let code: SecondFactorCode?
     private let client: Client
 
     init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
@@ -40,6 +42,7 @@ struct Profile: DeferredRequest {
         client = try request.client(in: line)
         let isAsked = email != nil || request.value("password", in: line) != nil
         password = isAsked ? try request.requiredSecret("password", in: line) : nil
+        code = request.value("code", in: line) == nil ? nil : try request.secondFactorCode(in: line)
     }
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
@@ -57,6 +60,8 @@ struct Profile: DeferredRequest {
         let new = try changed(old)
         // Signing is the reactor's: it cannot be tried where the store has the last word.
         try check(new.user, service)
+        // By an email that is not confirmed, RESET takes the second factor away.
+        if new.user.email.folded != old.user.email.folded { try await service.demand(code, of: old) }
         let until = service.lastIssued(or: bearer)
         let edited = try await service.store.edit(old.user.id, until: until) { account throws(UsherError) in
             // Somebody else has changed it meanwhile.
