@@ -33,6 +33,11 @@ public struct User: Sendable, Equatable {
         self.lastLoginAt = lastLoginAt
         self.version = version
     }
+
+    /// What tokens say of it that may change.
+    fileprivate var tokenTexts: [String.UTF8View] {
+        [username.text.utf8, email.text.utf8, role.utf8, claims.utf8] + permissions.map(\.text.utf8)
+    }
 }
 
 /// A user with what only the daemon sees.
@@ -47,9 +52,9 @@ public struct Account: Sendable, Equatable {
         self.isDisabled = isDisabled
     }
 
-    /// Whether tokens that were issued for `other` say of it, or allow, what they would not for this one.
+    /// Whether tokens that were issued for `other` say of it, or allow, what they would not for this one. Texts are compared by their
+    /// bytes, as tokens are read: what Swift's `==` takes for equal may differ.
     public func outdatesTokens(of other: Account) -> Bool {
-        isDisabled != other.isDisabled || user.role != other.user.role || user.permissions != other.user.permissions
-            || user.claims != other.user.claims || user.username != other.user.username || user.email != other.user.email
+        isDisabled != other.isDisabled || !user.tokenTexts.elementsEqual(other.user.tokenTexts) { $0.elementsEqual($1) }
     }
 }

@@ -12,7 +12,7 @@ public struct Event: Sendable, Equatable {
         case register, login, refresh, refreshReuse, revoke
         /// PROFILE that changes something.
         case profile
-        case delete
+        case sessions, delete
         /// TOTP: a second factor was asked about, enrolled, or an action on it was refused.
         case totp
         /// A second factor was put in force, or taken away.
@@ -20,7 +20,7 @@ public struct Event: Sendable, Equatable {
         /// A recovery code stood in for a second factor at LOGIN.
         case recoveryCode
         case password, recover, reset, confirm
-        /// VERIFY or AUTHORIZE, at debug level.
+        /// VERIFY, AUTHORIZE, or PROFILE that changes nothing, at debug level.
         case verify
         /// An operation that the peer may not call, a line that cannot be read, and the like.
         case refused

@@ -19,25 +19,14 @@ public struct UUIDv7: Hashable, Sendable, CustomStringConvertible, Comparable {
 
     /// Reads the canonical form alone: 36 characters, lower-case hexadecimal. Any UUID version is taken.
     public init?(parsing text: Span<UInt8>) {
-        guard text.count == 36 else { return nil }
-        var halves: (UInt64, UInt64) = (0, 0)
-        var digits = 0
-        for index in 0..<36 {
-            let byte = text[index]
-            if index == 8 || index == 13 || index == 18 || index == 23 {
-                guard byte == UInt8(ascii: "-") else { return nil }
-                continue
-            }
-            let digit: UInt8
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
-            default: return nil
-            }
-            if digits < 16 { halves.0 = halves.0 << 4 | UInt64(digit) } else { halves.1 = halves.1 << 4 | UInt64(digit) }
-            digits += 1
-        }
-        self.init(high: halves.0, low: halves.1)
+        guard text.count == 36, text[8] == hyphen, text[13] == hyphen, text[18] == hyphen, text[23] == hyphen else { return nil }
+        // Verifying a token reads up to three: eight digits are read at once, and 32 are four times eight.
+        guard let first = number(ofDigits: text.word(at: 0)),
+            let second = number(ofDigits: text.halfWord(at: 9) | text.halfWord(at: 14) << 32),
+            let third = number(ofDigits: text.halfWord(at: 19) | text.halfWord(at: 24) << 32),
+            let fourth = number(ofDigits: text.word(at: 28))
+        else { return nil }
+        self.init(high: first << 32 | second, low: third << 32 | fourth)
     }
 
     public init?(parsing text: String) {
@@ -65,6 +54,38 @@ public struct UUIDv7: Hashable, Sendable, CustomStringConvertible, Comparable {
 
     public static func < (left: UUIDv7, right: UUIDv7) -> Bool {
         (left.high, left.low) < (right.high, right.low)
+    }
+}
+
+private let hyphen = UInt8(ascii: "-")
+private let ones: UInt64 = 0x0101_0101_0101_0101
+
+/// The number that eight hexadecimal digits make, the first one in the lowest byte; nil where one of them is none, or a capital.
+@inline(__always)
+private func number(ofDigits word: UInt64) -> UInt64? {
+    // Of digits bytes are 0x30 to 0x39, of letters 0x61 to 0x66.
+    let letters = word >> 6 & ones
+    let values = word & (ones &* 0x0f) &+ letters &* 9
+    let hasHighHalves = word & (ones &* 0xf0) == ones &* 0x30 &+ letters &* 0x30
+    let areInRange = values & (ones &* 0xf0) == 0 && (values &+ ones &* 6) >> 4 & ones == letters
+    guard hasHighHalves, areInRange else { return nil }
+    var number = values.byteSwapped
+    number = (number | number >> 4) & 0x00ff_00ff_00ff_00ff
+    number = (number | number >> 8) & 0x0000_ffff_0000_ffff
+    return (number | number >> 16) & 0xffff_ffff
+}
+
+extension Span<UInt8> {
+    /// Eight bytes, the first one lowest; they must be there.
+    @inline(__always)
+    fileprivate func word(at offset: Int) -> UInt64 {
+        UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    }
+
+    /// The same for four.
+    @inline(__always)
+    fileprivate func halfWord(at offset: Int) -> UInt64 {
+        UInt64(UInt32(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)))
     }
 }
 

@@ -6,6 +6,8 @@ import UsherToken
 struct Bearer: Sendable {
     let user: UserID
     let session: SessionID
+    /// The `exp` of the token, which may be later than any of the daemon's own: it may have been made elsewhere.
+    let until: NumericDate
 }
 
 extension JSONReader {
@@ -15,12 +17,12 @@ extension JSONReader {
         let audience = try tokenAudience(in: line)
         return try withToken(in: line) { text throws(UsherError) in
             let token = try service.verify(text, audience: audience)
-            let (user, session) = (UUIDv7(parsing: token.userID()), UUIDv7(parsing: token.sessionID()))
+            let (user, session, until) = (UUIDv7(parsing: token.userID()), UUIDv7(parsing: token.sessionID()), token.until())
             service.recycle(token)
             guard let user, let session else {
                 throw UsherError(.tokenInvalid, "The token is of no account of this daemon.")
             }
-            return Bearer(user: UserID(user), session: SessionID(session))
+            return Bearer(user: UserID(user), session: SessionID(session), until: until)
         }
     }
 }

@@ -33,7 +33,7 @@ struct Delete: DeferredRequest {
         attempt.client = client
         let (account, _) = try await service.reauthenticate(bearer, password: password, as: attempt) { _, _ in }
         let revocation = try await service.store.delete(
-            account.user.id, verified: account.passwordHash, until: service.lastIssued())
+            account.user.id, verified: account.passwordHash, until: service.lastIssued(or: bearer))
         guard let revocation else {
             throw UsherError(.invalidCredentials, "The password has changed meanwhile, or the account is gone.")
         }

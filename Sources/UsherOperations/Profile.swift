@@ -15,10 +15,11 @@ struct Profile: DeferredRequest {
             .init("email", "string, optional: a new one; needs \"password\", and is unconfirmed until CONFIRM"),
             .init("claims", "object, optional: custom claims to set, null to remove; only those that profile_claims names"),
             .init("password", "string: required with \"email\""),
+            .init("code", "string: required with another \"email\" where a second factor is in force"),
             .init("client", "object, optional: {\"ip\",\"user_agent\"} of the end user"),
         ],
         example: #"{"op":"PROFILE","token":"eyJhbGciOi...","claims":{"department":"R&D"}}"#,
-        event: nil,
+        event: .verify,
         run: .deferred { request, line, service throws(UsherError) in
             try Profile(reading: request, line, service)
         })
@@ -28,6 +29,7 @@ struct Profile: DeferredRequest {
     private let email: Email?
     private let claims: ClaimChanges?
     private let password: SharedSecret?
+    private let code: SecondFactorCode?
     private let client: Client
 
     init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
@@ -40,6 +42,7 @@ struct Profile: DeferredRequest {
         client = try request.client(in: line)
         let isAsked = email != nil || request.value("password", in: line) != nil
         password = isAsked ? try request.requiredSecret("password", in: line) : nil
+        code = request.value("code", in: line) == nil ? nil : try request.secondFactorCode(in: line)
     }
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
@@ -57,28 +60,29 @@ struct Profile: DeferredRequest {
         let new = try changed(old)
         // Signing is the reactor's: it cannot be tried where the store has the last word.
         try check(new.user, service)
-        let edited = try await service.store.edit(old.user.id, until: service.lastIssued()) { account throws(UsherError) in
+        // By an email that is not confirmed, RESET takes the second factor away.
+        if new.user.email.folded != old.user.email.folded { try await service.demand(code, of: old) }
+        let until = service.lastIssued(or: bearer)
+        let edited = try await service.store.edit(old.user.id, until: until) { account throws(UsherError) in
             // Somebody else has changed it meanwhile.
             guard !account.outdatesTokens(of: old), account.passwordHash == old.passwordHash else { throw .busy }
+            // The same address in another case is the same to whoever reads the mail. (It may have been confirmed since `old` was read.)
+            if new.user.email.folded != account.user.email.folded { account.user.emailVerified = false }
             account.user.username = new.user.username
             account.user.email = new.user.email
-            account.user.emailVerified = new.user.emailVerified && account.user.emailVerified
             account.user.claims = new.user.claims
         }
         guard let edited else { throw UsherError(.tokenRevoked) }
         if let revocation = edited.revocation { service.refuse([revocation]) }
         attempt.user = edited.account.user
+        if edited.account.user.username != old.user.username { attempt.remark = "the username was \(old.user.username)" }
         return Shown(user: edited.account.user)
     }
 
     private func changed(_ old: Account) throws(UsherError) -> Account {
         var new = old
         if let username { new.user.username = username }
-        if let email {
-            new.user.email = email
-            // The same in another case is the same to whoever reads the mail.
-            if email.folded != old.user.email.folded { new.user.emailVerified = false }
-        }
+        if let email { new.user.email = email }
         if let claims { new.user.claims = try claims.applied(to: old.user) }
         return new
     }

@@ -1,5 +1,6 @@
 import UsherJSON
 import UsherModel
+import UsherThreads
 import UsherToken
 
 /// REVOKE (RFC 7009): a token, a session (logout), or all sessions of a user (logout everywhere) stop at once. What is no token of ours,
@@ -146,13 +147,22 @@ struct Revoke: DeferredRequest {
         _ id: SessionID, of user: UserID, on service: AuthService, as attempt: Attempt
     ) async throws(UsherError) -> Bool {
         let now = service.clock.now()
-        let ended: StoredSession? = try await service.store.update(id) { stored, _ in
-            guard let stored, stored.account.user.id == user, stored.session.endedAt == nil, stored.session.expiresAt > now else {
-                return .keep(nil)
+        let found = Lock<StoredSession?>(nil)
+        do throws(UsherError) {
+            try await service.store.update(id) { stored, _ in
+                guard let stored, stored.account.user.id == user, stored.session.endedAt == nil, stored.session.expiresAt > now
+                else { return .keep(()) }
+                found.withLock { $0 = stored }
+                return .end(now, ())
             }
-            return .end(now, stored)
+        } catch {
+            // Before the store has told whose session it is, it may be anybody's: then it is not refused.
+            if error.code == .storeUnavailable, let session = found.withLock({ $0 })?.session {
+                service.refuseUnsettled(session.revocation)
+            }
+            throw error
         }
-        guard let ended else { return false }
+        guard let ended = found.withLock({ $0 }) else { return false }
         attempt.user = ended.account.user
         service.refuse([ended.session.revocation])
         return true
@@ -215,8 +225,10 @@ extension AuthService {
     /// An upper bound of the `exp` of any token of a session that is issued elsewhere or was before the settings changed.
     func lastExpiry() -> NumericDate { clock.now() + tokens.sessionMaxAge }
 
-    /// An upper bound of the `exp` of any access token that is issued under the present settings.
-    func lastIssued() -> NumericDate { clock.now() + tokens.refreshGrace + tokens.accessExpiry }
+    /// An upper bound of the `exp` of any access token that is issued under the present settings, and of the one that was shown.
+    func lastIssued(or bearer: Bearer) -> NumericDate {
+        max(clock.now() + tokens.refreshGrace + tokens.accessExpiry, bearer.until)
+    }
 
     /// Runs `work`; if the store fails in it, refuses in memory at once what it was to make durable.
     func orRefuse<R: Sendable>(

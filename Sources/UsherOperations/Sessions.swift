@@ -12,7 +12,7 @@ struct Sessions: DeferredRequest {
             .init("audience", "string, optional: whom the token must be for"),
         ],
         example: #"{"op":"SESSIONS","token":"eyJhbGciOi..."}"#,
-        event: nil,
+        event: .sessions,
         run: .deferred { request, line, service throws(UsherError) in
             Sessions(bearer: try request.bearer(in: line, service))
         })

@@ -39,11 +39,12 @@ extension Transaction {
         guard let old = try account(id) else { return nil }
         var new = old
         do throws(UsherError) { try change(&new) } catch { throw .refused(error) }
-        guard new != old else { return EditedAccount(account: old, revocation: nil) }
+        let isOutdating = new.outdatesTokens(of: old)
+        guard isOutdating || new != old else { return EditedAccount(account: old, revocation: nil) }
         if let field = try field(takenFrom: id, by: new.user, since: old.user) {
             throw .refused(UsherError(.accountExists, detail: .field(field)))
         }
-        if new.outdatesTokens(of: old) { new.user.version += 1 }
+        if isOutdating { new.user.version += 1 }
         let user = new.user
         try database.run(
             """
@@ -55,7 +56,7 @@ extension Transaction {
                 .text(user.role), .text(PermissionList.write(user.permissions)), .text(user.claims), .flag(user.emailVerified),
                 .flag(new.isDisabled), .integer(user.version), .id(id.uuid),
             ])
-        guard user.version > old.user.version else { return EditedAccount(account: new, revocation: nil) }
+        guard isOutdating else { return EditedAccount(account: new, revocation: nil) }
         return EditedAccount(account: new, revocation: try refuseTokens(of: id, before: user.version, until))
     }
 

@@ -90,8 +90,8 @@ extension Event {
     fileprivate var mayBeHeld: Bool {
         guard priority != .debug else { return false }
         switch kind {
-        case .register, .login, .refresh, .revoke, .profile, .delete, .totp, .password, .recover, .reset, .confirm, .verify,
-            .refused, .failure:
+        case .register, .login, .refresh, .revoke, .profile, .sessions, .delete, .totp, .password, .recover, .reset, .confirm,
+            .verify, .refused, .failure:
             return result != "ok"
         case .limit: return true
         case .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refreshReuse, .secondFactorOn, .secondFactorOff,

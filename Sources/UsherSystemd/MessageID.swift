@@ -17,6 +17,7 @@ extension Event.Kind {
         case .refreshReuse: "b45ec039559c4697b818b3bf2942ca68"
         case .revoke: "9846e5255619440896b48f72a2158043"
         case .profile: "0f097b69bd084a10a0fa125cf5462410"
+        case .sessions: "9ce22205f1aea46697f0a068204fc061"
         case .delete: "632f2498b54c47fba0a90c8e839e5e4c"
         case .totp: "e93f9644d1791d9b96de9390af489099"
         case .secondFactorOn: "de908cbade176d9607c4b6fd059fe48a"

@@ -55,6 +55,8 @@ extension Event {
         case .login: return (.login, error == nil ? .info : .notice)
         case .revoke: return (.revoke, error == nil ? .info : .notice)
         case .profile: return (.profile, error == nil ? .info : .notice)
+        // What was asked with no good token is refused as a VERIFY of it would be.
+        case .sessions: return (.sessions, error == nil ? .info : .debug)
         case .delete: return (.delete, error == nil ? .info : .notice)
         case .password: return (.password, error == nil ? .info : .notice)
         case .recover: return (.recover, error == nil ? .info : .notice)

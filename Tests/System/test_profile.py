@@ -1,9 +1,14 @@
 """What users do with their own accounts: PROFILE, SESSIONS, DELETE."""
 
+import contextlib
+import sqlite3
+import uuid
+
 import pytest
 
 from .connection import assert_failure, assert_ok
-from .people import Person
+from .people import Person, fresh_name
+from .totp import enrol
 
 
 @pytest.fixture
@@ -78,3 +83,52 @@ def test_sessions_are_listed_and_ended(own):
 @pytest.mark.parametrize("name", ["role", "", "sub", "ver"])
 def test_what_no_claim_can_be_called_is_refused_at_start(make, name):
     assert "account.profile_claims" in make({"account": {"profile_claims": [name]}}).refused()[1]
+
+
+def test_a_session_and_the_password_do_not_take_the_second_factor_away(own):
+    with own.connect() as connection:
+        person = Person(connection)
+        confirmation = connection.call("CONFIRM", token=person.access)["confirmation_token"]
+        assert_ok(connection.call("CONFIRM", confirmation_token=confirmation), "user")
+        authenticator, recovery_codes = enrol(connection, person)
+
+        def move(**more):
+            return connection.call("PROFILE", token=person.access, password=person.password, email="mallory@example.org", **more)
+
+        # A RESET by an email that was never confirmed would drop it.
+        assert_failure(move(), "missing_field", field="code")
+        assert_failure(move(code=authenticator.wrong()), "invalid_credentials")
+        assert connection.call("RECOVER", email="mallory@example.org")["reset_token"] is None
+        assert_ok(connection.call("VERIFY", token=person.access), "claims")
+        assert move(code=recovery_codes[0])["user"]["email"] == "mallory@example.org"
+        # It is used up.
+        person.rotate(connection)
+        assert_failure(
+            connection.call("PROFILE", token=person.access, password=person.password, email=person.email, code=recovery_codes[0]),
+            "invalid_credentials")
+        # What is the same address, and what is none, takes none.
+        assert connection.call("PROFILE", token=person.access, username=fresh_name())["ok"]
+        person.rotate(connection)
+        assert connection.call("PROFILE", token=person.access, password=person.password, email="Mallory@example.org")["ok"]
+
+
+def test_nothing_of_a_deleted_account_is_left(own):
+    with own.connect() as connection:
+        person = Person(connection)
+        confirmation = connection.call("CONFIRM", token=person.access)["confirmation_token"]
+        reset = connection.call("RECOVER", email=person.email)["reset_token"]
+        person.login(connection, client={"ip": "192.0.2.5"})
+        enrol(connection, person)
+        assert_ok(connection.call("DELETE", token=person.access, password=person.password), "deleted")
+        assert_failure(connection.call("RESET", reset_token=reset, new_password="another password of theirs"), "token_invalid")
+        assert_failure(connection.call("CONFIRM", confirmation_token=confirmation), "token_invalid")
+        again = Person(connection, username=person.username, email=person.email, password=person.password)
+        again.login(connection)
+        assert connection.call("TOTP", action="status", token=again.access)["enabled"] is False
+    assert own.stop() == 0
+    with contextlib.closing(sqlite3.connect(own.database())) as database:
+        for table in ("users", "sessions", "second_factors", "one_time_tokens", "known_addresses"):
+            column = "id" if table == "users" else "user"
+            rows = database.execute(f"SELECT count(*) FROM {table} WHERE {column} = ?", (uuid.UUID(person.user["id"]).bytes,))
+            assert rows.fetchone() == (0,), table
+        assert database.execute("PRAGMA foreign_key_check").fetchall() == []

@@ -35,6 +35,21 @@ struct DeleteTests {
         #expect(await later.verify(next.accessToken).isOK)
     }
 
+    /// One made elsewhere may outlast all that the daemon has issued.
+    @Test func theTokenShownStaysDead() async throws {
+        let first = await harness.register()
+        var claims = claims(of: first.accessToken)
+        claims["exp"] = harness.now + 86_400
+        let token = Secrets.access.token(claims)
+        #expect(await delete(token).isOK)
+        harness.clock.advance(seconds: 43_200)
+        try await harness.service.purge()
+        #expect(await harness.verify(token).error == "token_revoked")
+        let later = Harness(restartOf: harness)
+        later.service.refuse(try await later.store.revocations(since: 0))
+        #expect(await later.verify(token).error == "token_revoked")
+    }
+
     @Test func aStoreThatFailsLeavesTheAccount() async {
         let first = await harness.register()
         harness.store.fail([.delete], with: .storeUnavailable(cause: "full"))

@@ -105,6 +105,41 @@ struct ProfileTests {
         #expect(await harness.login("ada@example.org").error == "invalid_credentials")
     }
 
+    @Test func anotherEmailTakesACodeWhereThereIsASecondFactor() async throws {
+        let first = await harness.register()
+        let authenticator = try #require(await Authenticator(harness, first.accessToken))
+        let new: [String: Any] = ["email": "new@example.org", "password": Harness.password]
+        // The same address in another case, and another name, never do.
+        #expect(await authenticator.confirm().isOK)
+        let same = await self.profile(first.accessToken, ["email": "ADA@example.org", "password": Harness.password])
+        #expect(same.isOK, "\(same)")
+        let second = await harness.refresh(first.refreshToken)
+        func again(_ more: [String: Any]) async -> Reply {
+            await self.profile(second.accessToken, new.merging(more) { _, more in more })
+        }
+        #expect(await again(["code": 1]).field == "code")
+        #expect(await again([:]).field == "code")
+        // Whoever has not the password is not told that there is one.
+        #expect(await again(["password": "wrong horse"]).error == "invalid_credentials")
+        #expect(await again(["code": authenticator.wrong]).error == "invalid_credentials")
+        harness.clock.advance(seconds: 30)
+        let code = authenticator.code()
+        #expect(await again(["code": code]).object("user")?["email"] as? String == "new@example.org")
+        // It is used up.
+        let third = await harness.refresh(second.refreshToken)
+        let old: [String: Any] = ["email": "ada@example.org", "password": Harness.password, "code": code]
+        #expect(await self.profile(third.accessToken, old).error == "invalid_credentials")
+    }
+
+    @Test func whatIsConfirmedMeanwhileStaysConfirmed() async throws {
+        let first = await harness.register()
+        let user = try #require(harness.userID(first))
+        let inner = harness.store.inner
+        harness.store.before(.edit) { () throws(UsherError) in inner.edit(user) { $0.user.emailVerified = true } }
+        let reply = await profile(first.accessToken, ["username": "ada.l"])
+        #expect(reply.object("user")?["email_verified"] as? Bool == true, "\(reply)")
+    }
+
     @Test func aNameThatAnotherHasIsRefused() async {
         let first = await harness.register()
         _ = await harness.register("bob")

@@ -62,4 +62,27 @@ struct SessionsTests {
         #expect(await end(first.accessToken, id(first)).bool("revoked") == true)
         #expect(await harness.verify(first.accessToken).error == "token_revoked")
     }
+
+    /// It is refused at once, and ended when the store can; but nobody has another's session refused.
+    @Test func oneIsEndedWhileTheStoreFails() async {
+        let first = await harness.register()
+        let second = await harness.login()
+        let stranger = await harness.register("bob")
+        func end(_ session: Reply) async -> Reply {
+            await harness.ask("REVOKE", ["token": first.accessToken, "session": id(session)])
+        }
+        harness.store.loseUpdates(true)
+        #expect(await end(second).error == "store_unavailable")
+        #expect(await harness.verify(second.accessToken).error == "token_revoked")
+        #expect(await sessions(first.accessToken).map { $0["id"] as? String } == [id(first)])
+        #expect(await end(stranger).error == "store_unavailable")
+        harness.store.loseUpdates(false)
+        harness.store.fail([.update], with: .storeUnavailable(cause: "gone"))
+        #expect(await end(stranger).error == "store_unavailable")
+        harness.store.fail([.update], with: nil)
+        #expect(await harness.verify(stranger.accessToken).isOK)
+        await harness.service.settle()
+        #expect(!harness.service.hasUnsettled)
+        #expect(harness.session(of: second.accessToken)?.endedAt != nil)
+    }
 }

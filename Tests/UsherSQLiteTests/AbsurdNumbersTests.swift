@@ -42,7 +42,7 @@ import UsherTesting
         }
     }
 
-    @Test(arguments: ["created_at", "last_login_at"], numbers)
+    @Test(arguments: ["created_at", "last_login_at", "version"], numbers)
     func anAccountWithOneIsUnreadable(column: String, number: Int64) async throws {
         try await edited("UPDATE users SET \(column) = \(number)") { store, account, session async throws in
             await isUnreadable(column) { try await store.account(.username(account.user.username)) }
@@ -79,6 +79,9 @@ import UsherTesting
             // A purge goes by its order alone: what lies before the beginning of time is over.
             #expect(try await store.purge(before: 6, most: 10) == false)
             if number < 0 { #expect(try await store.revocations(since: .min).isEmpty) }
+        }
+        try await edited("UPDATE revocations SET version = \(number)") { store, _, _ async throws in
+            await isUnreadable("version") { try await store.revocations(since: .min) }
         }
     }
 

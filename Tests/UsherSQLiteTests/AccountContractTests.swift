@@ -44,6 +44,24 @@ import UsherTesting
         #expect(try await tested.store.account(.email(Email(parsing: "BOB@example.org")))?.user.id == id)
     }
 
+    /// AUTHORIZE and apps compare bytes, and to them these are two.
+    @Test(arguments: StoreKind.allCases) func whatUnicodeTakesForEquivalentIsAChange(kind: StoreKind) async throws {
+        let (tested, account, _) = try await begin(kind)
+        let changes: [@Sendable (inout Account, String) -> Void] = [
+            { $0.user.role = $1 }, { $0.user.permissions = [Permission(stored: $1)] }, { $0.user.claims = #"{"a":"\#($1)"}"# },
+        ]
+        for (index, change) in changes.enumerated() {
+            for (step, text) in ["caf\u{e9}", "cafe\u{301}"].enumerated() {
+                let edited = try #require(
+                    try await tested.store.edit(account.user.id, until: 5) { account throws(UsherError) in change(&account, text)
+                    })
+                #expect(edited.revocation?.version == Int64(2 * index + step + 1))
+            }
+        }
+        let stored = try #require(try await tested.store.account(account.user.id)).user
+        #expect(stored.role.utf8.count == 6 && stored.permissions[0].text.utf8.count == 6 && stored.claims.utf8.count == 14)
+    }
+
     @Test(arguments: StoreKind.allCases) func whatTheyDoNotSayDoesNot(kind: StoreKind) async throws {
         let (tested, account, _) = try await begin(kind)
         let edited = try await tested.store.edit(account.user.id, until: .max) { account throws(UsherError) in

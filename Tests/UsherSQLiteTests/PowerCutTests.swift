@@ -40,6 +40,8 @@ private struct Acknowledged: Sendable {
             { _ = try await store.open(samples.login(account)) },
             { _ = try await store.update(session.id) { _, _ throws(UsherError) in .end(6, ()) } },
             { _ = try await store.endSessions(of: account.user.id, at: 7) },
+            { _ = try await store.edit(account.user.id, until: 5) { $0.user.role = "admin" } },
+            { _ = try await store.delete(account.user.id, verified: nil, until: 5) },
             { _ = try await store.purge(before: .max, most: 10) },
         ]
         for write in writes {

@@ -79,6 +79,29 @@ struct AuditTests {
         #expect(harness.log.events.isEmpty)
     }
 
+    @Test func whatUsersDoWithTheirAccountsIsTold() async {
+        let harness = Harness(threshold: .info)
+        let first = await harness.register()
+        harness.log.clear()
+        func ask(_ op: String, _ token: String, _ more: [String: Any] = [:]) async -> Reply {
+            await harness.ask(op, more.merging(["token": token]) { _, token in token })
+        }
+        _ = await ask("PROFILE", first.accessToken)
+        _ = await ask("SESSIONS", first.accessToken)
+        _ = await ask("SESSIONS", "x")
+        _ = await ask("PROFILE", first.accessToken, ["username": "ada.l"])
+        let second = await harness.refresh(first.refreshToken)
+        _ = await ask("DELETE", second.accessToken, ["password": "wrong horse"])
+        _ = await ask("DELETE", second.accessToken, ["password": Harness.password])
+        let events = harness.log.events
+        #expect(events.map(\.kind) == [.sessions, .profile, .delete, .delete])
+        #expect(events.map(\.result) == ["ok", "ok", "invalid_credentials", "ok"])
+        #expect(events.map(\.priority) == [.info, .info, .notice, .info])
+        #expect(events.map(\.user) == ["ada", "ada.l", "ada.l", "ada.l"])
+        #expect(events[1].message.hasSuffix("; the username was ada"))
+        #expect(events.allSatisfy { $0.userID == harness.userID(first) })
+    }
+
     @Test func failuresOfOursAreErrors() async {
         let harness = Harness(threshold: .info)
         let first = await harness.register()
