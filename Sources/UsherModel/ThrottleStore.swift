@@ -24,6 +24,14 @@ public struct ThrottleKey: Hashable, Sendable {
         case pair = 2
         case register = 3
         case recover = 4
+
+        /// Whether a password is hashed for each attempt: what costs nothing could fill any table.
+        public var isOfLogin: Bool {
+            switch self {
+            case .account, .address, .pair: true
+            case .register, .recover: false
+            }
+        }
     }
 
     public init(_ kind: Kind, subject: UUIDv7 = UUIDv7(high: 0, low: 0), address: AddressBlock? = nil) {

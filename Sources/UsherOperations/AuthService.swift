@@ -126,6 +126,13 @@ public final class AuthService {
     /// Tokens that VERIFY and AUTHORIZE have found good so far.
     public var verifiedCount: Int { verified.load(ordering: .relaxed) }
 
+    /// Whether a bearer's token is still good: what was revoked while its request waited must not take place any more.
+    /// - Throws: `token_revoked`.
+    func requireLive(_ bearer: Bearer) throws(UsherError) {
+        if isBlocked(bearer.session) || revocations.contains(.token, bearer.token) { throw UsherError(.tokenRevoked) }
+        if let needed = revocations.version(of: bearer.user.uuid), bearer.version < needed { throw .stale }
+    }
+
     func recycle(_ token: consuming AccessToken) { token.recycle(to: workspace) }
 
     /// Whether the session is refused in memory already.

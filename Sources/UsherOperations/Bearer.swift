@@ -8,6 +8,9 @@ struct Bearer: Sendable {
     let session: SessionID
     /// The `exp` of the token, which may be later than any of the daemon's own: it may have been made elsewhere.
     let until: NumericDate
+    /// Its `jti` and its `ver`.
+    let token: String
+    let version: Int64
 }
 
 extension JSONReader {
@@ -18,22 +21,24 @@ extension JSONReader {
         return try withToken(in: line) { text throws(UsherError) in
             let token = try service.verify(text, audience: audience)
             let (user, session, until) = (UUIDv7(parsing: token.userID()), UUIDv7(parsing: token.sessionID()), token.until())
+            let (id, version) = (token.id(), token.version)
             service.recycle(token)
             guard let user, let session else {
                 throw UsherError(.tokenInvalid, "The token is of no account of this daemon.")
             }
-            return Bearer(user: UserID(user), session: SessionID(session), until: until)
+            return Bearer(user: UserID(user), session: SessionID(session), until: until, token: id, version: version)
         }
     }
 }
 
 extension AuthService {
     /// The account of a bearer, as it is now.
-    /// - Throws: `token_revoked` if it is gone, `account_disabled`.
+    /// - Throws: `token_revoked` if it is gone, or the token was revoked since; `account_disabled`.
     func account(of bearer: Bearer, as attempt: Attempt) async throws(UsherError) -> Account {
         guard let account = try await store.account(bearer.user) else { throw UsherError(.tokenRevoked) }
         attempt.user = account.user
         guard !account.isDisabled else { throw UsherError(.accountDisabled) }
+        try requireLive(bearer)
         return account
     }
 
@@ -63,6 +68,7 @@ extension AuthService {
             throw error
         }
         conclude(admission, .right, attempt)
+        try requireLive(bearer)
         return (account, try outcome.get())
     }
 }

@@ -13,11 +13,13 @@ struct ClaimChanges: Sendable {
     init?(of request: JSONReader, in line: Span<UInt8>, allowed: [String]) throws(UsherError) {
         guard let value = request.value("claims", in: line) else { return nil }
         guard value.kind == .object else { throw .invalidField("claims", "The member \"claims\" must be an object.") }
-        var object = JSONReader(nesting: Limits.nesting)
+        // In the replies that show it, it stands two levels deep.
+        var object = JSONReader(nesting: Limits.nesting - 2)
         do throws(JSONFault) {
             try object.read(line, in: value.range)
         } catch {
-            throw UsherError(.internal, cause: "an object was validated, and is not valid")
+            throw .invalidField(
+                "claims", "The claims are nested too deep: \(Limits.nesting - 2) levels at most, their object counted.")
         }
         var changes: [(name: [UInt8], value: [UInt8]?)] = []
         for member in object.members {

@@ -33,9 +33,11 @@ struct Delete: DeferredRequest {
         attempt.client = client
         let (account, _) = try await service.reauthenticate(bearer, password: password, as: attempt) { _, _ in }
         let revocation = try await service.store.delete(
-            account.user.id, verified: account.passwordHash, until: service.lastIssued(or: bearer))
+            account.user.id, verified: account.passwordHash, until: max(service.lastExpiry(), bearer.until))
         guard let revocation else {
-            throw UsherError(.invalidCredentials, "The password has changed meanwhile, or the account is gone.")
+            // Another DELETE came before, or a new password did: then it is to be asked for again.
+            _ = try await service.account(of: bearer, as: attempt)
+            throw .busy
         }
         service.refuse([revocation])
         return Deleted()

@@ -47,7 +47,7 @@ struct Profile: DeferredRequest {
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
         attempt.client = client
-        guard username != nil || email != nil || claims != nil else {
+        guard username != nil || email != nil || claims != nil || password != nil else {
             return Shown(user: try await service.account(of: bearer, as: attempt).user)
         }
         attempt.finding = .profile
@@ -63,7 +63,22 @@ struct Profile: DeferredRequest {
         // By an email that is not confirmed, RESET takes the second factor away.
         if new.user.email.folded != old.user.email.folded { try await service.demand(code, of: old) }
         let until = service.lastIssued(or: bearer)
-        let edited = try await service.store.edit(old.user.id, until: until) { account throws(UsherError) in
+        // As at REGISTER: whether a name is taken is worth knowing to those who guess.
+        let edited = try await service.perAddress(.register, attempt, counting: [.accountExists], andSuccess: false) {
+            () async throws(UsherError) in
+            try await edit(old, to: new, until: until, in: service.store)
+        }
+        guard let edited else { throw UsherError(.tokenRevoked) }
+        if let revocation = edited.revocation { service.refuse([revocation]) }
+        attempt.user = edited.account.user
+        if edited.account.user.username != old.user.username { attempt.remark = "the username was \(old.user.username)" }
+        return Shown(user: edited.account.user)
+    }
+
+    private func edit(
+        _ old: Account, to new: Account, until: NumericDate, in store: any Store
+    ) async throws(UsherError) -> EditedAccount? {
+        try await store.edit(old.user.id, until: until) { account throws(UsherError) in
             // Somebody else has changed it meanwhile.
             guard !account.outdatesTokens(of: old), account.passwordHash == old.passwordHash else { throw .busy }
             // The same address in another case is the same to whoever reads the mail. (It may have been confirmed since `old` was read.)
@@ -72,11 +87,6 @@ struct Profile: DeferredRequest {
             account.user.email = new.user.email
             account.user.claims = new.user.claims
         }
-        guard let edited else { throw UsherError(.tokenRevoked) }
-        if let revocation = edited.revocation { service.refuse([revocation]) }
-        attempt.user = edited.account.user
-        if edited.account.user.username != old.user.username { attempt.remark = "the username was \(old.user.username)" }
-        return Shown(user: edited.account.user)
     }
 
     private func changed(_ old: Account) throws(UsherError) -> Account {
@@ -89,7 +99,8 @@ struct Profile: DeferredRequest {
 
     /// - Throws: `invalid_field` where tokens would not fit a cookie any more.
     private func check(_ user: User, _ service: AuthService) throws(UsherError) {
-        guard !service.issuer.fits(user) else { return }
+        // Where tokens carry no claims, the user object in replies still does.
+        guard !service.issuer.fits(user) || user.claims.utf8.count > Limits.accessToken else { return }
         throw .invalidField(
             claims != nil ? "claims" : email != nil ? "email" : "username",
             "With this an access token would have more than \(Limits.accessToken) bytes.")

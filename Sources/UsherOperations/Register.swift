@@ -38,8 +38,9 @@ struct Register: DeferredRequest {
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
         attempt.client = client
-        // Whether a name is taken is worth knowing to those who guess: to have asked counts.
-        return try await service.perAddress(.register, attempt, counting: [.accountExists]) { () async throws(UsherError) in
+        // Whether a name is taken is worth knowing to those who guess: to have asked counts. A password that is refused tells that it is not.
+        return try await service.perAddress(.register, attempt, counting: [.accountExists, .weakPassword]) {
+            () async throws(UsherError) in
             try await create(on: service, as: attempt)
         }
     }

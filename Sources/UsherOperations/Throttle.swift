@@ -8,7 +8,9 @@ import UsherModel
 struct Throttle: Sendable {
     private var rules: [ThrottleRule]
     private let capacityOfPart: Int
+    /// Those of LOGIN first, then those of what costs no password hash: each has room of its own.
     private var parts: [Part]
+    private let loginParts: Int
     /// The parts with changes, each once.
     private var changedParts: [Int] = []
     private var nextNumber: UInt32 = 0
@@ -22,11 +24,14 @@ struct Throttle: Sendable {
 
     /// How many buckets a part has room for, about: to look at all of them takes some microseconds.
     private static let usualPart = 1_000
+    /// One part for other operations for so many of LOGIN.
+    private static let othersShare = 8
 
     init(_ settings: ThrottleSettings) {
         rules = Self.rules(settings)
         let count = max(settings.buckets / Self.usualPart, 1)
-        parts = Array(repeating: Part(), count: count)
+        loginParts = count
+        parts = Array(repeating: Part(), count: count + max(count / Self.othersShare, 1))
         capacityOfPart = max(settings.buckets / count, 1)
     }
 
@@ -137,21 +142,25 @@ struct Throttle: Sendable {
 
     // MARK: Room
 
-    /// Sees to it that there is room for a bucket of this key in its part: what is over goes first, then an eighth of those that are not full,
+    /// Sees to it that there is room for a bucket of this key in its part: what is over goes first, then an eighth of those that may give way,
     /// those of the lowest count and the oldest of these before the others. So an attempt seldom pays for it.
-    /// - Returns: if all are full, the milliseconds until the first is over. No full bucket ever gives way: an attempt that could not be
-    ///   counted is not let in.
+    /// - Returns: if none may, the milliseconds until the first is over. No full bucket of LOGIN ever gives way: an attempt that could not be
+    ///   counted is not let in. Of other operations they do: to fill them costs next to nothing, and must keep nobody out.
     private mutating func makeRoom(for key: ThrottleKey, at now: Int64) -> Int64? {
         let part = part(of: key)
         guard parts[part].buckets[key] == nil, parts[part].buckets.count >= capacityOfPart else { return nil }
         if purge(part: part, at: now), parts[part].buckets.count < capacityOfPart { return nil }
         let buckets = parts[part].buckets
-        let weights = buckets.compactMap { $0.value.isFull(rule($0.key)) ? nil : $0.value.weight }.sorted()
+        let weights = buckets.compactMap { mayGiveWay($0.key, $0.value) ? $0.value.weight : nil }.sorted()
         guard !weights.isEmpty else { return buckets.map { $0.value.end(rule($0.key)) - now }.min() }
         let count = min(max(capacityOfPart / 8, 1), weights.count)
-        let weak = buckets.filter { !$0.value.isFull(rule($0.key)) && $0.value.weight <= weights[count - 1] }
+        let weak = buckets.filter { mayGiveWay($0.key, $0.value) && $0.value.weight <= weights[count - 1] }
         for key in weak.keys.prefix(count) { remove(key, in: part) }
         return nil
+    }
+
+    private func mayGiveWay(_ key: ThrottleKey, _ bucket: ThrottleBucket) -> Bool {
+        !key.kind.isOfLogin || !bucket.isFull(rule(key))
     }
 
     /// The parts that are purged, and cleared, each for itself.
@@ -216,7 +225,11 @@ struct Throttle: Sendable {
 
     private func rule(_ key: ThrottleKey) -> ThrottleRule { rules[key.kind.rawValue] }
 
-    private func part(of key: ThrottleKey) -> Int { Int(UInt(bitPattern: key.hashValue) % UInt(parts.count)) }
+    private func part(of key: ThrottleKey) -> Int {
+        let hash = UInt(bitPattern: key.hashValue)
+        return key.kind.isOfLogin
+            ? Int(hash % UInt(loginParts)) : loginParts + Int(hash % UInt(parts.count - loginParts))
+    }
 
     private func bucket(_ key: ThrottleKey, at now: Int64) -> ThrottleBucket? {
         parts[part(of: key)].buckets[key].flatMap { $0.end(rule(key)) > now ? $0 : nil }

@@ -76,10 +76,12 @@ extension AuthService {
     // MARK: Operations that are counted by address
 
     /// Carries out what one address may do only so often. Without an address it may be done: nobody's allowance is shared.
-    /// - Parameter failures: what counts besides success.
+    /// - Parameters:
+    ///   - failures: what counts.
+    ///   - success: whether success counts, too.
     /// - Throws: `rate_limited`; what `body` throws.
     func perAddress<Answer>(
-        _ kind: ThrottleKey.Kind, _ attempt: Attempt, counting failures: Set<UsherError.Code>,
+        _ kind: ThrottleKey.Kind, _ attempt: Attempt, counting failures: Set<UsherError.Code>, andSuccess success: Bool = true,
         _ body: () async throws(UsherError) -> Answer
     ) async throws(UsherError) -> Answer {
         guard let address = attempt.client.address.map(AddressBlock.init) else { return try await body() }
@@ -90,7 +92,9 @@ extension AuthService {
             throw error.told(to: attempt)
         }
         do throws(UsherError) {
-            return try await body()
+            let answer = try await body()
+            if !success { throttle.refund(reservation) }
+            return answer
         } catch {
             if !failures.contains(error.code) { throttle.refund(reservation) }
             throw error

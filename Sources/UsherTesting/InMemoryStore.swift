@@ -77,6 +77,15 @@ public final class InMemoryStore: Store {
         }
     }
 
+    /// Takes an account away behind the operations' back, as another request would.
+    public func forget(_ user: UserID) {
+        state.withLock { state in
+            guard let account = state.accounts.removeValue(forKey: user) else { return }
+            state.usernames[account.user.username.folded] = nil
+            state.emails[account.user.email.folded] = nil
+        }
+    }
+
     /// The session as it is stored.
     public func session(_ id: SessionID) -> Session? { state.withLock { $0.sessions[id]?.session } }
 

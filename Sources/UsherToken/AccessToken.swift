@@ -12,7 +12,7 @@ public struct AccessToken: ~Copyable {
     private let role: JSONValue?
     private let permissions: JSONValue?
     /// The `ver`: which version of the account it was issued for. One that lacks is 0, the oldest.
-    private let version: Int64
+    public let version: Int64
     /// Seconds since 1970; fractions are allowed (RFC 7519 §2).
     public let expiresAt: Double
     public let notBefore: Double?
@@ -102,7 +102,9 @@ public struct AccessToken: ~Copyable {
             if revocations.contains(.token, identifier, in: payload) || revocations.contains(.session, session, in: payload) {
                 return .revoked
             }
-            guard revocations.hasUsers, let needed = revocations.version(of: subject, in: payload), version < needed else {
+            guard revocations.hasUsers, let needed = revocations.version(of: subject, in: payload),
+                version < needed || needed == Revocation.deleted
+            else {
                 return .live
             }
             return needed == Revocation.deleted ? .revoked : .stale

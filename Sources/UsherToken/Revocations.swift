@@ -81,8 +81,10 @@ public struct Revocations: Sendable {
         let id =
             user.isEscaped
             ? user.string(in: text).flatMap { UUIDv7(parsing: $0) } : UUIDv7(parsing: text.extracting(user.content))
-        return id.flatMap { users[$0]?.version }
+        return id.flatMap { version(of: $0) }
     }
+
+    public func version(of user: UUIDv7) -> Int64? { users[user]?.version }
 
     /// Forgets what concerns no token any more, in one of the `parts`.
     /// - Parameter moment: now, less the clock tolerance.

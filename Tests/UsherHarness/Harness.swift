@@ -72,7 +72,7 @@ public final class Harness {
     public func answer(_ verdict: Verdict) async -> Reply {
         switch verdict {
         case .answered(let reply): return reply
-        case .deferred(let request): return Reply(await request.answer(from: caller, service: service))
+        case .deferred(let request): return await answer(request)
         case .mustWait: preconditionFailure("a line alone does not wait")
         }
     }
@@ -80,6 +80,11 @@ public final class Harness {
     /// The reply to a request of these members, besides `op`.
     public func ask(_ op: String, _ members: [String: Any]) async -> Reply {
         await ask(json(members.merging(["op": op]) { _, op in op }))
+    }
+
+    /// The reply to a request that was put off.
+    public func answer(_ request: PendingRequest) async -> Reply {
+        Reply(await request.answer(from: caller, service: service))
     }
 
     public enum Verdict {

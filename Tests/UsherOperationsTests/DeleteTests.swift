@@ -50,6 +50,22 @@ struct DeleteTests {
         #expect(await later.verify(token).error == "token_revoked")
     }
 
+    @Test func asTheSecondOfTwoItSaysThatTheAccountIsGone() async throws {
+        let first = await harness.register()
+        let request = json(["op": "DELETE", "token": first.accessToken, "password": Harness.password])
+        let inner = harness.store.inner
+        let user = try #require(harness.userID(first))
+        harness.store.before(.delete) { () throws(UsherError) in inner.forget(user) }
+        #expect(await harness.ask(request).error == "token_revoked")
+    }
+
+    @Test func noTokenOfItIsGoodWhateverItsVersion() async throws {
+        let first = await harness.register()
+        #expect(await delete(first.accessToken).isOK)
+        let payload = claims(of: first.accessToken).merging(["ver": Int64.max]) { _, other in other }
+        #expect(await harness.verify(Secrets.access.token(payload)).error == "token_revoked")
+    }
+
     @Test func aStoreThatFailsLeavesTheAccount() async {
         let first = await harness.register()
         harness.store.fail([.delete], with: .storeUnavailable(cause: "full"))

@@ -140,6 +140,49 @@ struct ProfileTests {
         #expect(reply.object("user")?["email_verified"] as? Bool == true, "\(reply)")
     }
 
+    @Test func whatIsRevokedWhileItWaitsIsNotCarriedOut() async throws {
+        let first = await harness.register()
+        for scope in ["token", "session"] {
+            let other = await harness.login()
+            let line = json(["op": "PROFILE", "token": other.accessToken, "username": "eve"])
+            guard case .deferred(let request) = harness.dispatch(line) else {
+                Issue.record("it does not wait")
+                return
+            }
+            #expect(await harness.revoke(other.accessToken, scope).bool("revoked") == true)
+            let reply = await harness.answer(request)
+            #expect(reply.error == "token_revoked")
+        }
+        #expect(await profile(first.accessToken).object("user")?["username"] as? String == "ada")
+    }
+
+    @Test func aPasswordThatIsGivenMustBeRight() async {
+        let first = await harness.register()
+        #expect(await profile(first.accessToken, ["password": "wrong horse"]).error == "invalid_credentials")
+        #expect(await profile(first.accessToken, ["password": Harness.password]).isOK)
+        #expect(await harness.verify(first.accessToken).isOK)
+    }
+
+    @Test func repliesAreNestedNoDeeperThanRequestsMayBe() async {
+        let first = await harness.register()
+        func nested(_ levels: Int) -> String {
+            let value = String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+            return #"{"op":"PROFILE","token":"\#(first.accessToken)","claims":{"department":\#(value)}}"#
+        }
+        #expect(await harness.ask(nested(30)).field == "claims")
+        #expect(await harness.ask(nested(29)).isOK)
+    }
+
+    @Test func whoTriesOutNamesIsThrottled() async {
+        let first = await harness.register()
+        _ = await harness.register("bob")
+        let client = ["ip": "192.0.2.7"]
+        for _ in 0..<20 {
+            #expect(await profile(first.accessToken, ["username": "bob", "client": client]).error == "account_exists")
+        }
+        #expect(await profile(first.accessToken, ["username": "bob", "client": client]).error == "rate_limited")
+    }
+
     @Test func aNameThatAnotherHasIsRefused() async {
         let first = await harness.register()
         _ = await harness.register("bob")

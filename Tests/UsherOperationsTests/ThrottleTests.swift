@@ -33,6 +33,20 @@ import UsherModel
         }
     }
 
+    // MARK: Room of its own
+
+    @Test func whatCostsNoHashKeepsNobodyFromLogin() throws {
+        var throttle = throttle { $0.buckets = 1_000 }
+        for bits in 0..<5_000 as Range<UInt64> {
+            let key = ThrottleKey(.register, address: AddressBlock(bits: bits))
+            for _ in 0..<20 { #expect(wait(&throttle, [key], at: 0) == 0) }
+        }
+        #expect(throttle.count <= 2_100)
+        #expect(wait(&throttle, keys(), at: 0) == 0)
+        // Nor from REGISTER at another address: of these the full ones give way.
+        #expect(wait(&throttle, [ThrottleKey(.register, address: AddressBlock(bits: .max))], at: 0) == 0)
+    }
+
     // MARK: Windows
 
     @Test func fiveAndNoMoreUntilTheWindowEnds() throws {
