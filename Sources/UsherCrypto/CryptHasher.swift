@@ -60,6 +60,18 @@ public struct CryptHasher: PasswordHasher {
         return unsafe CRYPTO_memcmp(computed, stored, stored.count) == 0 && phrase.isWhole
     }
 
+    public func objection(to hash: PasswordHash) -> String? {
+        do throws(HashFault) {
+            guard let scheme = StoredScheme(of: hash.text) else {
+                throw HashFault("A hash must be of one of the schemes $2a$, $2b$, $2y$, $y$, $7$, $5$, $6$.")
+            }
+            try scheme.check(hash.text)
+            return nil
+        } catch {
+            return error.reason
+        }
+    }
+
     public func isOutdated(_ hash: PasswordHash, for password: borrowing SecretBytes) -> Bool {
         !hash.text.utf8.starts(with: prefix.utf8) && password.count <= settings.scheme.maxLength && !password.contains(0)
     }
@@ -69,5 +81,8 @@ public struct CryptHasher: PasswordHasher {
 private func randomDigest(_ scheme: StoredScheme) -> String {
     let alphabet = Array("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
     let random = OpenSSLRandom()
-    return String(decoding: (0..<scheme.digestLength).map { _ in alphabet[Int(random.word() & 63)] }, as: UTF8.self)
+    var digest = (0..<scheme.digestLength).map { _ in alphabet[Int(random.word() & 63)] }
+    // The last character of bcrypt's stands for fewer bits than the others: not each can be there, this one can.
+    if scheme == .bcrypt { digest[digest.count - 1] = UInt8(ascii: ".") }
+    return String(decoding: digest, as: UTF8.self)
 }

@@ -4,6 +4,8 @@ public struct Event: Sendable, Equatable {
     public enum Kind: Sendable, CaseIterable {
         case ready, stopping, stopped
         case register, login, refresh, refreshReuse, revoke
+        /// Users were brought along, or given out with their password hashes.
+        case imported, exported
         /// VERIFY or AUTHORIZE, at debug level.
         case verify
         /// An operation that the peer may not call, a line that cannot be read, and the like.

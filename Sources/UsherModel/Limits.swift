@@ -40,6 +40,26 @@ public struct Limits: Sendable, Equatable {
     /// The most names in AUTHORIZE's `roles` or `permissions`.
     public static let authorizeNames = 256
 
+    // MARK: Passwords
+    /// Memory that a stored hash of Argon2, scrypt or yescrypt may ask for, in bytes.
+    public static let hashMemory = 1 << 30
+    /// Memory times passes of it, in bytes: about 5 s.
+    public static let hashWork = 4 << 30
+    /// Rounds of a hash of sha256crypt or sha512crypt that is brought from elsewhere: about 5 s.
+    public static let shaCryptRounds = 10_000_000
+    /// The cost of a hash of bcrypt that is brought from elsewhere: about 6 s.
+    public static let bcryptCost = 17
+
+    // MARK: Moving
+    /// Users of one IMPORT: they are made accounts of in one transaction, for which all others wait.
+    public static let importUsers = 200_000
+    /// Users of one request of it.
+    public static let importBatch = 1_000
+    /// Users of one page of EXPORT.
+    public static let exportUsers = 1_000
+    /// Bytes of a page, past which no user begins.
+    public static let exportBytes = 1_048_576
+
     // MARK: Queues
     /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.
     public var hashWorkers = 0

@@ -89,6 +89,9 @@ public protocol PasswordHasher: Sendable {
     /// account, is not, after the same work.
     /// - Throws: `internal` when the hash is of no scheme that is allowed, or the library fails.
     func verify(_ password: borrowing SecretBytes, against hash: PasswordHash) throws(UsherError) -> Bool
+    /// What speaks against storing a hash that was made elsewhere, as a sentence that holds nothing of it: a scheme that is not allowed, a
+    /// text that no password can have, a cost that would take a worker for more than seconds. Nil if nothing does.
+    func objection(to hash: PasswordHash) -> String?
     /// Whether `hash` was made under another scheme or cost than the present one, and `password` can be hashed under that.
     func isOutdated(_ hash: PasswordHash, for password: borrowing SecretBytes) -> Bool
 }

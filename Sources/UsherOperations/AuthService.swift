@@ -16,6 +16,7 @@ public final class AuthService {
     let hash: any KeyedHash
     let issuer: TokenIssuer
     private(set) var revocations = Revocations()
+    var importUnderWay: ImportUnderWay?
 
     /// Revocations that could not be written and hold in memory alone, until `settle` gets them into the store.
     private(set) var unsettled: Set<Revocation> = []

@@ -7,6 +7,8 @@ public enum Registry {
         Authorize.operation,
         Refresh.operation,
         Revoke.operation,
+        Import.operation,
+        Export.operation,
         Ping.operation,
         Help.operation,
     ]

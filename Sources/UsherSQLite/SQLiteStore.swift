@@ -102,7 +102,7 @@ public final class SQLiteStore: Store {
 
     /// Has the store's thread do `work` in a transaction, and waits for its commit. The answer crosses in a lock; the continuation
     /// carries nothing.
-    private func perform<Answer: Sendable>(
+    func perform<Answer: Sendable>(
         _ work: @escaping @Sendable (Transaction) throws(StoreFault) -> Answer
     ) async throws(UsherError) -> Answer {
         let outcome = Lock(Outcome<Answer>())

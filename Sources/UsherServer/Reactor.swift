@@ -108,7 +108,7 @@ public actor Reactor {
                 if data == Self.signalEvent {
                     handleSignals()
                 } else if acceptor.owns(data) {
-                    acceptor.accept(data) { engine.adopt($0) }
+                    acceptor.accept(data) { engine.adopt($0, at: $1) }
                 } else {
                     unsafe engine.event(data, usher_event_flags(events, index))
                 }
@@ -129,7 +129,7 @@ public actor Reactor {
             service.refuse(revocations)
         } catch {
             startFailure = StartFailure("The revocations cannot be read: \(error.cause ?? error.message)")
-            acceptor.close { engine.adopt($0) }
+            acceptor.close { engine.adopt($0, at: $1) }
             finish()
             return
         }
@@ -185,6 +185,10 @@ public actor Reactor {
             nextUpkeep = .max
             Task.immediate(executorPreference: executor) { await self.upkeep() }
         }
+        if service.hasAbandonedImport {
+            running += 1
+            Task.immediate(executorPreference: executor) { await self.endAbandonedImport() }
+        }
         // Nobody else waits for the store.
         storeDue = running > 0 || isUpkeepRunning ? service.store.giveUpOverdue() : nil
         heartbeat.beat(
@@ -204,6 +208,11 @@ public actor Reactor {
         nextUpkeep =
             service.clock.monotonicMilliseconds() + (service.hasUnsettled ? Limits.endRetry : Limits.purgeInterval)
         isUpkeepRunning = false
+    }
+
+    private func endAbandonedImport() async {
+        await service.endAbandonedImport()
+        running -= 1
     }
 
     // MARK: Stopping
@@ -227,7 +236,7 @@ public actor Reactor {
             return
         }
         drainDeadline = service.clock.monotonicMilliseconds() + service.limits.drain
-        acceptor.close { engine.adopt($0) }
+        acceptor.close { engine.adopt($0, at: $1) }
         hooks.stopping(engine.connectionCount)
         engine.drain()
     }

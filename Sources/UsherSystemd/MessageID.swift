@@ -13,6 +13,8 @@ extension Event.Kind {
         case .refresh: "2ee5af8d33614fef9d4f12be2d53d797"
         case .refreshReuse: "b45ec039559c4697b818b3bf2942ca68"
         case .revoke: "9846e5255619440896b48f72a2158043"
+        case .imported: "8f58f25fbba9b43affcf819929339bf3"
+        case .exported: "98494798abb80a164301cf379789d8f2"
         case .verify: "09614f30d349458c929ed149660d2dfe"
         case .refused: "2699be2b330d4b93831d754cac792405"
         case .failure: "a7ecb66607b34dbda889b68a8c579edd"

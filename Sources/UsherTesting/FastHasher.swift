@@ -48,6 +48,10 @@ public final class FastHasher: PasswordHasher {
         return String(Self.digest(password, salt: salt)) == parts[3] && isAcceptable
     }
 
+    public func objection(to hash: PasswordHash) -> String? {
+        hash.text.hasPrefix("$fast$") ? nil : "A hash must be of the scheme $fast$."
+    }
+
     public func isOutdated(_ hash: PasswordHash, for password: borrowing SecretBytes) -> Bool {
         !hash.text.hasPrefix("$fast$\(cost)$")
     }

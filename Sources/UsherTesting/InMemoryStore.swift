@@ -3,7 +3,7 @@ import UsherThreads
 
 /// The store's contract without a disk: what it holds is gone with it.
 public final class InMemoryStore: Store {
-    fileprivate struct State: Sendable {
+    struct State: Sendable {
         var accounts: [UserID: Account] = [:]
         var usernames: [String: UserID] = [:]
         var emails: [String: UserID] = [:]
@@ -11,6 +11,8 @@ public final class InMemoryStore: Store {
         var revocations: [Key: NumericDate] = [:]
         /// Of those that count for a session.
         var sessionsOfTokens: [Key: String] = [:]
+        /// In the order in which they came.
+        var staged: [StagedAccount] = []
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
@@ -19,7 +21,7 @@ public final class InMemoryStore: Store {
         var calls = 0
     }
 
-    fileprivate struct Entry: Sendable {
+    struct Entry: Sendable {
         var session: Session
         let serial: Int64
 
@@ -29,7 +31,7 @@ public final class InMemoryStore: Store {
         }
     }
 
-    fileprivate struct Key: Hashable {
+    struct Key: Hashable {
         let kind: Revocation.Kind
         let id: String
     }
@@ -50,7 +52,8 @@ public final class InMemoryStore: Store {
 
     /// A store with the same content, as a new process would have it.
     public func restarted() -> InMemoryStore {
-        InMemoryStore(state.withLock { $0 }, clock: clock, serviceAtStart: serviceTime.now)
+        forgetStage()
+        return InMemoryStore(state.withLock { $0 }, clock: clock, serviceAtStart: serviceTime.now)
     }
 
     /// Lets every call fail from now on; nil lets them work again.
@@ -75,7 +78,7 @@ public final class InMemoryStore: Store {
         ServiceTime(atStart: serviceAtStart, now: serviceAtStart + clock.monotonicMilliseconds() - monotonicAtStart)
     }
 
-    private func perform<Answer>(_ body: (inout State) throws(UsherError) -> Answer) throws(UsherError) -> Answer {
+    func perform<Answer>(_ body: (inout State) throws(UsherError) -> Answer) throws(UsherError) -> Answer {
         try state.withLock { state throws(UsherError) in
             state.calls += 1
             if let failure = state.failure { throw failure }
@@ -207,7 +210,7 @@ public final class InMemoryStore: Store {
 }
 
 extension InMemoryStore.State {
-    fileprivate func takenField(username: Username, email: Email) -> String? {
+    func takenField(username: Username, email: Email) -> String? {
         if usernames[username.folded] != nil { return "username" }
         return emails[email.folded] == nil ? nil : "email"
     }

@@ -53,6 +53,16 @@ public final class TokenIssuer {
         return token
     }
 
+    /// Whether an access token of the user is short enough, whatever the audience.
+    public func fits(_ user: User) -> Bool {
+        let (id, date) = (UUIDv7(high: 0, low: 0), NumericDate(1) << 34)
+        return settings.audiences.allSatisfy { audience in
+            let token = try? accessToken(
+                id: id, user: user, session: SessionID(id), audience: audience, issuedAt: date, expiresAt: date)
+            return token != nil
+        }
+    }
+
     /// The refresh token of a session's present generation.
     public func refreshToken(of session: Session, issuedAt now: NumericDate) -> String {
         let proof = RefreshToken.proof(seed: session.seed, generation: session.generation, hash: hash)
@@ -92,7 +102,7 @@ public final class TokenIssuer {
     }
 
     /// The names that no custom claim can take: those of RFC 7519 §4.1 and our own.
-    static let reservedClaims: Set<String> = [
+    public static let reservedClaims: Set<String> = [
         "iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "role", "permissions", "username", "email",
     ]
 

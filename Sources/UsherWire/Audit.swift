@@ -14,7 +14,7 @@ extension AuthService {
     ///   - error: nil if the request was granted.
     ///   - operation: nil if the line did not tell.
     func note(_ error: UsherError?, _ operation: Operation?, _ id: RequestID?, _ attempt: Attempt) {
-        guard error == nil ? operation?.event != nil : true else { return }
+        guard error != nil || (attempt.finding ?? operation?.event) != nil else { return }
         let (kind, priority) = Event.classify(operation, attempt.finding, error)
         guard priority <= log.threshold else { return }
         log.record(Event(kind, priority, operation, id, attempt, error))
@@ -46,6 +46,10 @@ extension Event {
     fileprivate static func classify(
         _ operation: Operation?, _ finding: Kind?, _ error: UsherError?
     ) -> (kind: Kind, priority: Priority) {
+        if error?.code == .forbiddenOp { return (.refused, .notice) }
+        if let kind = finding ?? operation?.event, kind == .imported || kind == .exported {
+            return (kind, error.map { $0.code.isOurs ? .error : .notice } ?? .info)
+        }
         if let finding {
             return (finding, finding == .storeRollback ? .critical : error?.code.isOurs == true ? .error : .warning)
         }
@@ -54,7 +58,8 @@ extension Event {
         case .register, .login, .revoke: return (operation?.event ?? .refused, error == nil ? .info : .notice)
         case .refresh: return (.refresh, .debug)
         case .verify: return (.verify, .debug)
-        case nil, .ready, .stopping, .stopped, .refreshReuse, .refused, .failure, .storeRollback, .storeRecovered, .limit,
+        case nil, .ready, .stopping, .stopped, .imported, .exported, .refreshReuse, .refused, .failure, .storeRollback,
+            .storeRecovered, .limit,
             .hanging, .dropped, .repeated, .notice:
             return (.refused, .debug)
         }

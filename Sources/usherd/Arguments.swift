@@ -4,6 +4,7 @@ import UsherModel
 struct Arguments {
     var configFile: String?
     var listen: String?
+    var adminListen: String?
     var state: String?
     var action = Action.serve
 
@@ -12,11 +13,13 @@ struct Arguments {
     }
 
     static let usage = """
-        usage: usherd [--config FILE] [--listen PATH] [--state DIR]
+        usage: usherd [--config FILE] [--listen PATH] [--admin-listen PATH] [--state DIR]
                usherd [--config FILE] --check-config
 
           --config FILE    settings, in TOML; all are optional
           --listen PATH    the Unix socket to make, unless systemd hands one over
+          --admin-listen PATH
+                           the socket for administrators to make beside it
           --state DIR      where the users are kept; by default what systemd's StateDirectory= names
           --check-config   print the settings that would be in force, secrets left out, and exit
           --version        print the version and exit
@@ -44,6 +47,7 @@ struct Arguments {
             switch parts[0] {
             case "--config": configFile = try value()
             case "--listen": listen = try value()
+            case "--admin-listen": adminListen = try value()
             case "--state": state = try value()
             case "--check-config" where parts.count == 1: action = .checkConfig
             case "--version" where parts.count == 1: action = .version

@@ -8,6 +8,7 @@ struct Configuration {
     var passwordCost: Int?
     var passwordMinLength = 8
     var listen: String?
+    var adminListen: String?
     var state: String?
     var logLevel = LogLevel.info
 
@@ -35,6 +36,7 @@ struct Configuration {
         if let file = arguments.configFile { try SettingsFile.read(file, into: &self) }
         try apply(environment)
         if let listen = arguments.listen { self.listen = listen }
+        if let listen = arguments.adminListen { adminListen = listen }
         if let state = arguments.state ?? self.state ?? Self.stateDirectory(environment) { self.state = state }
         try check()
     }

@@ -31,6 +31,7 @@ struct Setting {
             .integer("password.queue", \.limits.hashQueue, 1...65_536),
             .milliseconds("password.timeout", \.limits.hashTimeout, 1...86_400),
             .optionalString("socket.listen", \.listen),
+            .optionalString("socket.admin_listen", \.adminListen),
             .integer("socket.max_line", \.limits.line, 1_024...16_777_216),
             .integer("socket.max_in_flight", \.limits.inFlight, 1...65_536),
             .integer("socket.max_connections", \.limits.connections, 1...1_000_000),

@@ -395,7 +395,7 @@ def test_a_database_of_the_first_schema_is_migrated(make):
     daemon.stop()
     with contextlib.closing(sqlite3.connect(daemon.database())) as database:
         database.executescript(
-            "DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session; PRAGMA user_version = 1")
+            "DROP TABLE stage; DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session; PRAGMA user_version = 1")
     for _ in range(2):
         daemon.start()
         with daemon.connect() as connection:

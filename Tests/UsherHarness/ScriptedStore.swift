@@ -8,6 +8,7 @@ public final class ScriptedStore: Store {
 
     public enum Call: Hashable, Sendable {
         case revocations, lookUp, account, takenField, create, open, update, endSessions, revoke, purge
+        case clearStage, stage, commitStage, accounts
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void
@@ -114,5 +115,23 @@ public final class ScriptedStore: Store {
 
     public func purge(before: NumericDate, most: Int) async throws(UsherError) -> Bool {
         try await perform(.purge) { () async throws(UsherError) in try await inner.purge(before: before, most: most) }
+    }
+
+    public func clearStage() async throws(UsherError) {
+        try await perform(.clearStage) { () async throws(UsherError) in try await inner.clearStage() }
+    }
+
+    public func stage(_ accounts: [StagedAccount]) async throws(UsherError) -> Int {
+        try await perform(.stage) { () async throws(UsherError) in try await inner.stage(accounts) }
+    }
+
+    public func commitStage(of count: Int) async throws(UsherError) -> StageOutcome {
+        try await perform(.commitStage) { () async throws(UsherError) in try await inner.commitStage(of: count) }
+    }
+
+    public func accounts(after id: UserID?, most: Int, bytes: Int) async throws(UsherError) -> AccountPage {
+        try await perform(.accounts) { () async throws(UsherError) in
+            try await inner.accounts(after: id, most: most, bytes: bytes)
+        }
     }
 }

@@ -67,7 +67,7 @@ import UsherTesting
 
     /// What a database of version 1 was before its schema was changed: what later versions added is taken away.
     private static let asVersion1 = """
-        DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session;
+        DROP TABLE stage; DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session;
         PRAGMA user_version = 1
         """
 

@@ -44,5 +44,7 @@ final class GateHasher: PasswordHasher {
         return try inner.verify(password, against: hash)
     }
 
+    func objection(to hash: PasswordHash) -> String? { inner.objection(to: hash) }
+
     func isOutdated(_ hash: PasswordHash, for password: borrowing SecretBytes) -> Bool { false }
 }

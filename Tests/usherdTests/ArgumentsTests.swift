@@ -25,6 +25,7 @@ struct ArgumentsTests {
             #expect(arguments.action == .serve)
         }
         #expect(try Arguments(["--listen=a=b"]).listen == "a=b")
+        #expect(try Arguments(["--admin-listen", "/run/a"]).adminListen == "/run/a")
         #expect(try Arguments(["--state", "a", "--state", "b"]).state == "b")
     }
 
@@ -36,7 +37,7 @@ struct ArgumentsTests {
         #expect(try Arguments(["--config", "x", word]).action == action)
     }
 
-    @Test(arguments: ["--config", "--listen", "--state"])
+    @Test(arguments: ["--config", "--listen", "--admin-listen", "--state"])
     func aValueMustBeGiven(_ word: String) {
         #expect(misuse([word]) == "\(word) needs a value")
         #expect(misuse([word + "="]) == "\(word) needs a value")

@@ -23,6 +23,7 @@ struct ConfigurationTests {
             refresh_expiry = "1d"
             [socket]
             listen = "/file"
+            admin_listen = "/file-admin"
             [server]
             state = "/file"
             """
@@ -32,6 +33,7 @@ struct ConfigurationTests {
         #expect(file.tokens.accessExpiry == 300)
         #expect(file.tokens.refreshExpiry == 86_400)
         #expect(file.listen == "/file")
+        #expect(file.adminListen == "/file-admin")
         #expect(file.state == "/file")
         let environment = [
             "JWT_ISSUER": "environment", "JWT_AUDIENCE": "shop, blog", "JWT_ACCESS_EXPIRY": "10m", "JWT_REFRESH_EXPIRY": "2d",
@@ -45,8 +47,10 @@ struct ConfigurationTests {
         // What systemd names is only a default.
         #expect(both.state == "/file")
         #expect(try configuration(nil, environment).state == "/systemd")
-        let all = try configuration(text, environment, arguments: ["--listen", "/argument", "--state", "/argument"])
+        let all = try configuration(
+            text, environment, arguments: ["--listen", "/argument", "--admin-listen", "/argument-admin", "--state", "/argument"])
         #expect(all.listen == "/argument")
+        #expect(all.adminListen == "/argument-admin")
         #expect(all.state == "/argument")
     }
 
