@@ -92,7 +92,8 @@ extension Event {
         switch kind {
         case .register, .login, .refresh, .revoke, .verify, .refused, .failure: return result != "ok"
         case .limit: return true
-        case .ready, .stopping, .stopped, .imported, .exported, .refreshReuse, .storeRollback, .storeRecovered, .hanging, .dropped, .repeated, .notice:
+        case .ready, .stopping, .stopped, .imported, .exported, .refreshReuse, .storeRollback, .storeRecovered, .hanging,
+            .dropped, .repeated, .notice:
             return false
         }
     }

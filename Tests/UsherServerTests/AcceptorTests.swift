@@ -2,6 +2,7 @@ import CEpoll
 import Glibc
 import Testing
 import UsherModel
+import UsherOperations
 import UsherTesting
 
 @testable import UsherServer
@@ -40,6 +41,24 @@ struct AcceptorTests {
         #expect(!ownsConnection)
         acceptor.close { descriptor, _ in adopted.append(descriptor) }
         for descriptor in adopted { close(descriptor) }
+        close(epoll)
+    }
+
+    @Test func saysWhichSocketAConnectionCameInBy() throws {
+        let listeners = [try Listener(path: path, name: "app"), try Listener(path: path + "-admin", name: "admin")]
+        var acceptor = Acceptor(epoll: epoll, listeners: listeners, clock: clock, log: log)
+        acceptor.open()
+        let clients = [Client.connect(to: path + "-admin"), Client.connect(to: path), Client.connect(to: path + "-admin")]
+        #expect(clients.allSatisfy { $0 != nil })
+        var adopted: [(descriptor: Int32, place: Operation.Place)] = []
+        for data in events() { acceptor.accept(data) { adopted.append(($0, $1)) } }
+        #expect(adopted.count { $0.place == .admin } == 2)
+        #expect(adopted.count { $0.place == .app } == 1)
+        let late = Client.connect(to: path + "-admin")
+        acceptor.close { adopted.append(($0, $1)) }
+        #expect(adopted.last?.place == .admin)
+        #expect(late != nil)
+        for connection in adopted { close(connection.descriptor) }
         close(epoll)
     }
 
