@@ -36,7 +36,7 @@ run: build
 	@echo "  When it is ready, type in another terminal:   socat READLINE UNIX-CONNECT:$(STATE)/usher.sock"
 	@echo "  and there:                                    HELP"
 	@echo
-	@exec $(USHERD) --listen $(STATE)/usher.sock --state $(STATE)
+	@exec $(USHERD) --listen $(STATE)/usher.sock --admin-listen $(STATE)/admin.sock --state $(STATE)
 
 # What was built; root need not have a Swift.
 install:

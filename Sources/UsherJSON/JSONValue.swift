@@ -17,6 +17,9 @@ public struct JSONValue: Equatable, Sendable {
         end = Int32(truncatingIfNeeded: range.upperBound)
     }
 
+    /// A text that is an array and nothing else, validated before.
+    public init(array text: Span<UInt8>) { self.init(.array, 0..<text.count) }
+
     /// The value's own bytes, quotes included.
     public var range: Range<Int> { Int(start)..<Int(end) }
     /// A string's bytes between the quotes.

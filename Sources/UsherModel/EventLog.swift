@@ -20,6 +20,8 @@ public struct Event: Sendable, Equatable {
         /// A recovery code stood in for a second factor at LOGIN.
         case recoveryCode
         case password, recover, reset, confirm
+        /// Users were brought along, or given out with their password hashes.
+        case imported, exported
         /// VERIFY, AUTHORIZE, or PROFILE that changes nothing, at debug level.
         case verify
         /// An operation that the peer may not call, a line that cannot be read, and the like.

@@ -89,6 +89,16 @@ public struct Limits: Sendable, Equatable {
     /// The longest of these delays.
     public static let longestCodeDelay: Int64 = 3_600_000
 
+    // MARK: Moving
+    /// Users of one IMPORT: they are made accounts of in one transaction, for which all others wait.
+    public static let importUsers = 200_000
+    /// Users of one request of it.
+    public static let importBatch = 1_000
+    /// Users of one page of EXPORT.
+    public static let exportUsers = 1_000
+    /// Bytes of a page, past which no user begins.
+    public static let exportBytes = 1_048_576
+
     // MARK: Queues
     /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.
     public var hashWorkers = 0

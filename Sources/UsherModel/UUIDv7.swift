@@ -35,6 +35,9 @@ public struct UUIDv7: Hashable, Sendable, CustomStringConvertible, Comparable {
         self = parsed
     }
 
+    /// Whether its version and its variant are those of RFC 9562 §5.7.
+    public var isVersion7: Bool { high >> 12 & 0xf == 7 && low >> 62 == 2 }
+
     public var description: String {
         let hex = Array("0123456789abcdef".utf8)
         return unsafe String(unsafeUninitializedCapacity: 36) { buffer in

@@ -52,6 +52,8 @@ public struct UsherError: Error, Sendable, Equatable {
         case none
         /// The request member concerned.
         case field(String)
+        /// The line of an imported file, from 1, and the member concerned.
+        case line(Int, field: String)
         /// The first byte of the line, from 0, that cannot stand where it stands.
         case offset(Int)
         case expiredAt(NumericDate)

@@ -24,6 +24,7 @@ public final class AuthService {
     let seal: any SecretSeal
     private(set) var revocations = Revocations()
     var throttle: Throttle
+    var importUnderWay: ImportUnderWay?
 
     /// Revocations that could not be written and hold in memory alone, until `settle` gets them into the store.
     private(set) var unsettled: Set<Revocation> = []

@@ -4,9 +4,14 @@ public import UsherModel
 /// The connection that a request came from, for queues that are shared fairly and drop what nobody waits for.
 public final class Caller: Sendable {
     public let peer: Peer
+    /// The socket that it came in by.
+    public let place: Operation.Place
     private let gone = Atomic<Bool>(false)
 
-    public init(peer: Peer) { self.peer = peer }
+    public init(peer: Peer, place: Operation.Place = .app) {
+        self.peer = peer
+        self.place = place
+    }
 
     /// Whether the client has closed its connection.
     public var isGone: Bool { gone.load(ordering: .relaxed) }

@@ -42,6 +42,7 @@ extension Operation {
         }
         writer.closeArray()
         writer.member("example", example)
+        if place == .admin { writer.member("socket", "admin") }
         writer.closeObject()
     }
 }

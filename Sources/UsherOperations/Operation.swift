@@ -12,16 +12,31 @@ public final class Operation: Sendable {
     public let example: String
     /// What it is called in the journal; nil if it is not worth an event.
     public let event: Event.Kind?
+    public let place: Place
     public let run: Run
 
-    init(name: String, summary: String, members: [Member], example: String, event: Event.Kind?, run: Run) {
+    init(
+        name: String, summary: String, members: [Member], example: String, event: Event.Kind?, place: Place = .app, run: Run
+    ) {
         self.name = name
         self.summary = summary
         self.members = members
         self.example = example
         self.event = event
+        self.place = place
         self.run = run
     }
+
+    /// The sockets, by who may open them.
+    public enum Place: Sendable {
+        /// Apps.
+        case app
+        /// Administrators; they may call here what apps may call there, too.
+        case admin
+    }
+
+    /// Whether it may be called on that socket.
+    public func isAllowed(at place: Place) -> Bool { self.place == .app || place == .admin }
 
     public struct Member: Sendable {
         public let name: String

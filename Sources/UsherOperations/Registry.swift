@@ -15,6 +15,8 @@ public enum Registry {
         Sessions.operation,
         Delete.operation,
         TOTPRequest.operation,
+        Import.operation,
+        Export.operation,
         Ping.operation,
         Help.operation,
     ]

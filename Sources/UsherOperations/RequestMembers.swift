@@ -38,6 +38,16 @@ extension JSONReader {
         }
     }
 
+    /// - Throws: `invalid_field` for what is no integer, or out of `range`.
+    func integer(_ name: StaticString, in line: Span<UInt8>, _ range: ClosedRange<Int64>) throws(UsherError) -> Int64? {
+        guard let value = value(name, in: line) else { return nil }
+        guard let integer = value.integer(in: line), range.contains(integer) else {
+            throw .invalidField(
+                name.description, "The member \"\(name)\" must be an integer from \(range.lowerBound) to \(range.upperBound).")
+        }
+        return integer
+    }
+
     /// A list of names, none of them empty; nil if absent.
     /// - Throws: `invalid_field`, also for an empty list.
     mutating func names(_ name: StaticString, in line: Span<UInt8>) throws(UsherError) -> [String]? {

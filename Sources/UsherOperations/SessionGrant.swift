@@ -60,6 +60,11 @@ extension TokenSettings {
 extension User {
     func write(to writer: inout JSONWriter) {
         writer.openObject()
+        writeMembers(to: &writer)
+        writer.closeObject()
+    }
+
+    func writeMembers(to writer: inout JSONWriter) {
         writer.member("id", id.description)
         writer.member("username", username.text)
         writer.member("email", email.text)
@@ -71,6 +76,5 @@ extension User {
         writer.member("created_at", createdAt)
         writer.name("last_login_at")
         if let lastLoginAt { writer.value(lastLoginAt) } else { writer.null() }
-        writer.closeObject()
     }
 }

@@ -51,6 +51,8 @@ struct Opening {
         try attempt { () throws(StoreFault) in
             try Schema.check(database)
             _ = try database.storedServiceTime()
+            // Whoever staged it is gone.
+            try database.clearStage()
             // A commit whose sync was cut short or failed may be in the WAL, and readable, but not on the disk: nothing may be
             // answered from it before it is durable.
             try database.checkpoint(.truncate)

@@ -75,7 +75,7 @@ enum Schema {
     ]
 
     /// What version 3 adds, each beside what uses it.
-    private static let version3 = throttles + knownAddresses + accountVersions + secondFactors + dataKey + oneTimeTokens
+    private static let version3 = throttles + knownAddresses + accountVersions + secondFactors + dataKey + oneTimeTokens + stage
 
     /// By it the revoked tokens of a session are counted.
     private static let revocationsSession: StaticString =
@@ -162,6 +162,11 @@ enum Schema {
             """
             SELECT id, user, audience, generation, rotated_at, rotated_service, seed, expires_at, ends_at, access_until, ended_at,
                 created_at, client_ip, client_user_agent, purge_at FROM sessions LIMIT 0
+            """)
+        try database.run(
+            """
+            SELECT line, id, username, username_folded, email, email_folded, password_hash, role, permissions, claims,
+                email_verified, disabled, created_at, last_login_at, hash_setting FROM stage LIMIT 0
             """)
         // An index that is not there fails to prepare.
         try database.run("SELECT 1 FROM sessions INDEXED BY sessions_user WHERE user = x'00' LIMIT 0")

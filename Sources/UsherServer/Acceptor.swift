@@ -1,6 +1,7 @@
 import CEpoll
 import Glibc
 import UsherModel
+import UsherOperations
 
 /// The listening sockets. When descriptors run out it looks away for a while instead of being told of the same connection again and again.
 struct Acceptor: ~Copyable {
@@ -33,12 +34,14 @@ struct Acceptor: ~Copyable {
     }
 
     /// Accepts what waits, at most `acceptsPerTurn`.
-    mutating func accept(_ data: UInt64, _ adopt: (Int32) -> Void) {
-        guard isOpen, pausedUntil == nil else { return }
+    mutating func accept(_ data: UInt64, _ adopt: (Int32, Operation.Place) -> Void) {
+        guard isOpen, pausedUntil == nil,
+            let listener = listeners.first(where: { $0.descriptor == Int32(truncatingIfNeeded: data) })
+        else { return }
         for _ in 0..<Limits.acceptsPerTurn {
-            let descriptor = usher_accept(Int32(truncatingIfNeeded: data))
+            let descriptor = usher_accept(listener.descriptor)
             if descriptor >= 0 {
-                adopt(descriptor)
+                adopt(descriptor, listener.place)
                 continue
             }
             switch -descriptor {
@@ -61,12 +64,14 @@ struct Acceptor: ~Copyable {
 
     /// Accepts no more. Connections that wait at a socket made here are taken in first, since nobody else will, unless it was never open;
     /// those at an inherited one are the next process's.
-    mutating func close(_ adopt: (Int32) -> Void) {
+    mutating func close(_ adopt: (Int32, Operation.Place) -> Void) {
         guard !isClosed else { return }
         isClosed = true
         if isOpen { watch(EPOLL_CTL_DEL, 0) }
         for listener in listeners where listener.path != nil {
-            while isOpen, case let descriptor = usher_accept(listener.descriptor), descriptor >= 0 { adopt(descriptor) }
+            while isOpen, case let descriptor = usher_accept(listener.descriptor), descriptor >= 0 {
+                adopt(descriptor, listener.place)
+            }
             listener.remove()
         }
         isOpen = false

@@ -41,16 +41,26 @@ struct Engine: ~Copyable {
 
     // MARK: Accepting
 
-    /// Takes up a connection that was accepted, or tells it that there are too many and closes it.
-    mutating func adopt(_ descriptor: Int32) {
+    /// Takes up a connection that was accepted, or tells it that there are too many, or that it may not be there, and closes it.
+    mutating func adopt(_ descriptor: Int32, at place: Operation.Place = .app) {
         var peer = usher_peer()
         guard unsafe usher_peer_credentials(descriptor, &peer) == 0 else {
             close(descriptor)
             return
         }
-        let caller = Caller(peer: Peer(uid: peer.uid, gid: peer.gid, pid: peer.pid))
+        let caller = Caller(peer: Peer(uid: peer.uid, gid: peer.gid, pid: peer.pid), place: place)
+        // The file's mode keeps others out already; it is not all that stands between them and every password hash.
+        guard place == .app || peer.uid == 0 || peer.uid == geteuid() else {
+            turnAway(
+                descriptor, caller, UsherError(.forbiddenOp, "The admin socket is for root and the daemon's own user."),
+                "a connection to the admin socket was turned away: it is for root and the daemon's own user")
+            return
+        }
         guard connections.count < limits.connections, connections.count(of: peer.uid) < limits.connectionsPerUID else {
-            turnAway(descriptor, caller)
+            turnAway(
+                descriptor, caller,
+                UsherError(.busy, "There are too many connections; try again.", detail: .retryAfterMilliseconds(1000)),
+                "a connection was turned away: there are too many")
             return
         }
         let connection = connections.add(descriptor, caller)
@@ -60,9 +70,9 @@ struct Engine: ~Copyable {
         }
     }
 
-    private func turnAway(_ descriptor: Int32, _ caller: Caller) {
+    private func turnAway(_ descriptor: Int32, _ caller: Caller, _ error: UsherError, _ remark: String) {
         var reply = JSONWriter()
-        reply.writeFailure(UsherError(.busy, "There are too many connections; try again.", detail: .retryAfterMilliseconds(1000)))
+        reply.writeFailure(error)
         let outbox = Outbox()
         _ = outbox.send(reply.bytes, 0..<reply.count, to: descriptor)
         // A close with something unread would cost the client the reply.
@@ -71,7 +81,8 @@ struct Engine: ~Copyable {
         close(descriptor)
         if service.log.threshold >= .notice {
             service.log.record(
-                Event(.limit, .notice, "a connection was turned away: there are too many", result: "busy", peer: caller.peer))
+                Event(
+                    error.code == .busy ? .limit : .refused, .notice, remark, result: error.code.rawValue, peer: caller.peer))
         }
     }
 

@@ -125,7 +125,7 @@ public actor Reactor {
                 if data == Self.signalEvent {
                     handleSignals()
                 } else if acceptor.owns(data) {
-                    acceptor.accept(data) { engine.adopt($0) }
+                    acceptor.accept(data) { engine.adopt($0, at: $1) }
                 } else {
                     unsafe engine.event(data, usher_event_flags(events, index))
                 }
@@ -144,7 +144,7 @@ public actor Reactor {
             try await service.load()
         } catch {
             startFailure = StartFailure("The store cannot be read: \(error.cause ?? error.message)")
-            acceptor.close { engine.adopt($0) }
+            acceptor.close { engine.adopt($0, at: $1) }
             finish()
             return
         }
@@ -211,6 +211,10 @@ public actor Reactor {
             nextUpkeep = .max
             Task.immediate(executorPreference: executor) { await self.upkeep() }
         }
+        if service.hasAbandonedImport {
+            running += 1
+            Task.immediate(executorPreference: executor) { await self.endAbandonedImport() }
+        }
         // Nobody else waits for the store.
         storeDue = running > 0 || isUpkeepRunning || throttleWriter.isWriting ? service.store.giveUpOverdue() : nil
         heartbeat.beat(
@@ -235,6 +239,11 @@ public actor Reactor {
     private func writeThrottle() async {
         let isWritten = await service.writeThrottle()
         throttleWriter.end(isWritten: isWritten, at: service.clock.monotonicMilliseconds())
+    }
+
+    private func endAbandonedImport() async {
+        await service.endAbandonedImport()
+        running -= 1
     }
 
     // MARK: Stopping
@@ -297,7 +306,7 @@ public actor Reactor {
             return
         }
         drainDeadline = service.clock.monotonicMilliseconds() + service.limits.drain
-        acceptor.close { engine.adopt($0) }
+        acceptor.close { engine.adopt($0, at: $1) }
         // Not only when all is answered: there may be no time left then.
         if service.hasUnsettled { nextUpkeep = service.clock.monotonicMilliseconds() }
         hooks.stopping(engine.connectionCount)

@@ -95,7 +95,7 @@ extension Event {
             return result != "ok"
         case .limit: return true
         case .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refreshReuse, .secondFactorOn, .secondFactorOff,
-            .recoveryCode, .storeRollback, .storeRecovered,
+            .recoveryCode, .imported, .exported, .storeRollback, .storeRecovered,
             .revocationsLost, .hanging, .dropped,
             .repeated, .notice:
             return false

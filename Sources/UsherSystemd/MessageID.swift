@@ -27,6 +27,8 @@ extension Event.Kind {
         case .recover: "21d27fac2e816875bad7024766459f27"
         case .reset: "610412f3059c69bddfe1044e4cb92ca0"
         case .confirm: "9b288984e6b9d228a0cd2242c4b7f73e"
+        case .imported: "8f58f25fbba9b43affcf819929339bf3"
+        case .exported: "98494798abb80a164301cf379789d8f2"
         case .verify: "09614f30d349458c929ed149660d2dfe"
         case .refused: "2699be2b330d4b93831d754cac792405"
         case .failure: "a7ecb66607b34dbda889b68a8c579edd"

@@ -20,6 +20,8 @@ public final class InMemoryStore: Store {
         var secondFactors: [UserID: SecondFactor] = [:]
         /// In the order in which they were issued.
         var tokens: [Token] = []
+        /// In the order in which they came.
+        var staged: [StagedAccount] = []
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
@@ -59,7 +61,8 @@ public final class InMemoryStore: Store {
 
     /// A store with the same content, as a new process would have it.
     public func restarted() -> InMemoryStore {
-        InMemoryStore(state.withLock { $0 }, clock: clock, serviceAtStart: serviceTime.now)
+        forgetStage()
+        return InMemoryStore(state.withLock { $0 }, clock: clock, serviceAtStart: serviceTime.now)
     }
 
     /// Lets every call fail from now on; nil lets them work again.
@@ -229,7 +232,7 @@ public final class InMemoryStore: Store {
 }
 
 extension InMemoryStore.State {
-    fileprivate func takenField(username: Username, email: Email) -> String? {
+    func takenField(username: Username, email: Email) -> String? {
         if usernames[username.folded] != nil { return "username" }
         return emails[email.folded] == nil ? nil : "email"
     }

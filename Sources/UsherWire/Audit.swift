@@ -47,9 +47,12 @@ extension Event {
         _ operation: Operation?, _ finding: Kind?, _ error: UsherError?
     ) -> (kind: Kind, priority: Priority) {
         let isOurs = error?.code.isOurs ?? false
+        if error?.code == .forbiddenOp { return (.refused, .notice) }
         switch finding ?? operation?.event {
         case .storeRollback: return (.storeRollback, .critical)
         case .refreshReuse: return (.refreshReuse, isOurs ? .error : .warning)
+        case .imported: return (.imported, error == nil ? .info : isOurs ? .error : .notice)
+        case .exported: return (.exported, error == nil ? .info : isOurs ? .error : .notice)
         case _ where isOurs: return (.failure, .error)
         case .register: return (.register, error == nil ? .info : .notice)
         case .login: return (.login, error == nil ? .info : .notice)

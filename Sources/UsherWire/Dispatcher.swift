@@ -39,6 +39,9 @@ public struct Dispatcher {
             if id == nil, !mayRunInOrder { return .mustWait }
             let found = try self.operation(in: line)
             operation = found
+            guard found.isAllowed(at: caller.place) else {
+                throw UsherError(.forbiddenOp, "\(found.name) is for administrators: it is answered on the admin socket alone.")
+            }
             switch found.run {
             case .immediate(let run):
                 writer.beginSuccess(id)

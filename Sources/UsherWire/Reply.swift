@@ -50,6 +50,9 @@ extension JSONWriter {
         switch detail {
         case .none: break
         case .field(let field): member("field", field)
+        case .line(let line, let field):
+            member("field", field)
+            member("line", Int64(line))
         case .offset(let offset): member("offset", Int64(offset))
         case .expiredAt(let date): member("expired_at", date)
         case .activeAt(let date): member("active_at", date)

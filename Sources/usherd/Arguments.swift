@@ -4,6 +4,7 @@ import UsherModel
 struct Arguments {
     var configFile: String?
     var listen: String?
+    var adminListen: String?
     var state: String?
     var action = Action.serve
     var isQuiet = false
@@ -13,11 +14,13 @@ struct Arguments {
     }
 
     static let usage = """
-        usage: usherd [--config FILE] [--listen PATH] [--state DIR]
+        usage: usherd [--config FILE] [--listen PATH] [--admin-listen PATH] [--state DIR]
                usherd [--config FILE] [--state DIR] --check-config [--quiet]
 
           --config FILE    settings, in TOML; all are optional
           --listen PATH    the Unix socket to make, unless systemd hands one over
+          --admin-listen PATH
+                           the socket for administrators to make beside it
           --state DIR      where the users are kept; by default what systemd's StateDirectory= names
           --check-config   check settings and secrets, print the settings that would be in force, and exit
           --quiet          with --check-config: print what is wrong, and nothing else
@@ -47,6 +50,7 @@ struct Arguments {
             switch parts[0] {
             case "--config": configFile = try value()
             case "--listen": listen = try value()
+            case "--admin-listen": adminListen = try value()
             case "--state": state = try value()
             case "--check-config" where parts.count == 1: action = .checkConfig
             case "--quiet" where parts.count == 1: isQuiet = true

@@ -14,6 +14,7 @@ struct Configuration {
     var passwordDictionary: String? = CrackDictionary.usualPath
     var breachedList: String?
     var listen: String?
+    var adminListen: String?
     var state: String?
     var logLevel = LogLevel.info
 
@@ -44,6 +45,7 @@ struct Configuration {
         if let file = arguments.configFile { try SettingsFile.read(file, into: &self) }
         try apply(environment)
         if let listen = arguments.listen { self.listen = listen }
+        if let listen = arguments.adminListen { adminListen = listen }
         if let state = arguments.state ?? self.state ?? Self.stateDirectory(environment) { self.state = state }
         try check()
     }

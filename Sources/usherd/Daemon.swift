@@ -136,7 +136,7 @@ enum Daemon {
             remark: remark)
     }
 
-    /// The sockets that systemd hands over, or else the one that is to be made.
+    /// The sockets that systemd hands over, or else those that are to be made.
     private static func listeners(_ configuration: Configuration) throws(StartFailure) -> [Listener] {
         let inherited: [InheritedSocket]
         do throws(UsherError) {
@@ -148,7 +148,14 @@ enum Daemon {
         guard let path = configuration.listen else {
             throw StartFailure("No socket: give --listen PATH, set socket.listen, or start usher.socket with systemd.")
         }
-        return [try Listener(path: path, name: "app")]
+        let app = try Listener(path: path, name: "app")
+        guard let path = configuration.adminListen else { return [app] }
+        do throws(StartFailure) {
+            return [app, try Listener(path: path, name: "admin")]
+        } catch {
+            app.remove()
+            throw error
+        }
     }
 
     private static func dataKey(_ secrets: Secrets) throws(StartFailure) -> DataKey {

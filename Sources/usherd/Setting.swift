@@ -51,6 +51,7 @@ struct Setting {
             .flag("account.require_confirmed_email", \.accounts.requireConfirmedEmail),
             .strings("account.profile_claims", \.accounts.profileClaims),
             .optionalString("socket.listen", \.listen).atStart { $0.listen = $1.listen },
+            .optionalString("socket.admin_listen", \.adminListen).atStart { $0.adminListen = $1.adminListen },
             .integer("socket.max_line", \.limits.line, 1_024...16_777_216),
             .integer("socket.max_in_flight", \.limits.inFlight, 1...65_536),
             .integer("socket.max_connections", \.limits.connections, 1...1_000_000),

@@ -75,6 +75,9 @@ def parse_reply(line):
         name, kind = extra
         assert type(reply[name]) is kind, line
         allowed.add(name)
+    if code in ("missing_field", "invalid_field", "account_exists") and type(reply.get("line")) is int:
+        # Of an IMPORT.
+        allowed.add("line")
     if code == "bad_request":
         allowed.add("offset")
     if code == "token_revoked" and "reason" in reply:

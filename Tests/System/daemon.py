@@ -125,11 +125,11 @@ class Daemon:
     One usherd with a socket and a state folder of its own.
 
     `config` is a dict, or text that is written as it is. `env` is added to an environment that holds little else. Without
-    `secrets` none are given: the daemon makes its own. `wrapper` is a command that executes the rest of its arguments.
+    `secrets` none are given: the daemon makes its own. With `admin` it has an admin socket, too. `wrapper` is a command that executes the rest of its arguments.
     """
 
     def __init__(
-        self, folder, config=CHEAP, args=(), env=None, secrets=True, listen=True, state=None, wrapper=(), nofile=None, binary=None
+        self, folder, config=CHEAP, args=(), env=None, secrets=True, listen=True, admin=False, state=None, wrapper=(), nofile=None, binary=None
     ):
         self.folder = Path(folder)
         self.folder.mkdir(mode=0o755, exist_ok=True)
@@ -143,6 +143,7 @@ class Daemon:
         self.env = dict(env or {})
         self.secrets = secrets
         self.listen = listen
+        self.admin = self.folder / "a" if admin else None
         self.wrapper = list(wrapper)
         self.nofile = nofile
         self.binary = Path(binary) if binary else USHERD
@@ -160,6 +161,8 @@ class Daemon:
             command += ["--config", str(file)]
         if self.listen:
             command += ["--listen", str(self.socket)]
+        if self.admin:
+            command += ["--admin-listen", str(self.admin)]
         return command + ["--state", str(self.state), *self.args]
 
     def environment(self):
@@ -268,8 +271,8 @@ class Daemon:
     def pid(self):
         return self.process.pid
 
-    def connect(self, timeout=PATIENCE):
-        connection = Connection(self.socket, timeout=timeout)
+    def connect(self, timeout=PATIENCE, admin=False):
+        connection = Connection(self.admin if admin else self.socket, timeout=timeout)
         self._connections.append(connection)
         return connection
 

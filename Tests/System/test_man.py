@@ -45,5 +45,5 @@ def test_every_setting():
         elif setting := re.fullmatch(r"\.It Ic (\w+) No (?:= Li (.*)|\(not set\))", line):
             key, value = setting.groups()
             shown[f"{section}.{key}"] = value and value.replace(r"\(dq", '"')
-    unset = {"password.breached_list": None, "socket.listen": None, "server.state": None}
+    unset = {"password.breached_list": None, "socket.listen": None, "socket.admin_listen": None, "server.state": None}
     assert shown == {**actual, **unset}

@@ -1,7 +1,7 @@
 '''
 Replays every example of protocol.md, in its order, against one fresh daemon with default settings (and cheap hashing).
 
-An example is a fenced block that is marked `usher`. Each block is a connection of its own:
+An example is a fenced block that is marked `usher`, or `usher admin` for the admin socket. Each block is a connection of its own:
 
     ```usher
     # A comment.
@@ -48,7 +48,8 @@ from .daemon import ROOT
 from .tokens import access
 
 PROTOCOL = ROOT / "protocol.md"
-OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM", "PROFILE", "SESSIONS", "DELETE", "TOTP", "PING", "HELP"}
+ADMIN_OPS = {"IMPORT", "EXPORT"}
+OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM", "PROFILE", "SESSIONS", "DELETE", "TOTP", "PING", "HELP"} | ADMIN_OPS
 NAME = re.compile(r"<([a-z][a-z0-9_]*)>")
 CODE = re.compile(r"<code of ([a-z][a-z0-9_]*)>")
 GAP = "…"
@@ -64,11 +65,11 @@ class Step:
         self.requests, self.replies = [], []
 
 
-def blocks(text):
+def blocks(text, mark="usher( admin)?"):
     """The marked blocks of a document: the number of their first line, and their lines."""
     found, block = [], None
     for number, line in enumerate(text.splitlines(), 1):
-        if block is None and re.fullmatch(r"```\s*usher\s*", line.strip()):
+        if block is None and re.fullmatch(rf"```\s*{mark}\s*", line.strip()):
             block = (number + 1, [])
         elif block is not None and line.strip() == "```":
             found.append(block)
@@ -260,10 +261,11 @@ def test_every_example(document, make):
     }
     found = blocks(document)
     assert found, "protocol.md has no examples"
-    daemon = make().start()
+    daemon = make(admin=True).start()
+    administrators = {first for first, _ in blocks(document, "usher admin")}
     faults = []
     for first, lines in found:
-        with daemon.connect(timeout=20) as connection:
+        with daemon.connect(timeout=20, admin=first in administrators) as connection:
             try:
                 replay(connection, first, lines, kept)
             except (AssertionError, OSError, ValueError) as fault:

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from .connection import Connection, assert_ok, parse_reply
+from .connection import Connection, assert_failure, assert_ok, parse_reply
 from .daemon import CHEAP, JWT_SECRET, PATIENCE, REFRESH_SECRET, USHERD, Lines, eventually, is_listening, merged, toml
 from .people import PAIR, Person, registration
 
@@ -102,6 +102,8 @@ def test_two_inherited_sockets(activated):
         assert_ok(app.call("VERIFY", token=person.access), "claims")
         with daemon.connect("admin") as admin:
             assert_ok(admin.ask("PING"), "server", "version", "protocol")
+            assert_ok(admin.call("EXPORT"), "users", "next")
+        assert_failure(app.call("EXPORT"), "forbidden_op")
     assert daemon.stop() == 0
 
 

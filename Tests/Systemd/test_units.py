@@ -55,6 +55,27 @@ def test_the_admin_socket_is_roots(machine):
     assert machine.python(PING, "/run/usher/admin.sock", uid=NOBODY, groups=[machine.gid()]).strip() == "Permission denied"
 
 
+def test_what_is_for_administrators_is_answered_on_the_admin_socket_alone(machine):
+    machine.systemctl("start", "usher.socket")
+    since = machine.now()
+    script = """
+import sys
+from System.connection import Connection
+with Connection(sys.argv[1]) as connection:
+    for op in ("EXPORT", "IMPORT"):
+        reply = connection.call(op, id=f"{op} from {sys.argv[2]}", limit=1, users=[{"username": "grace", "email": "grace@example.org"}])
+        print(reply.get("error", "ok"))
+"""
+    refused = machine.python(script, "/run/usher/usher.sock", "an app", uid=NOBODY, groups=[machine.gid()]).split()
+    assert refused == ["forbidden_op", "forbidden_op"]
+    # It is the socket that counts: there root is an app, too.
+    assert machine.python(script, "/run/usher/usher.sock", "root").split() == ["forbidden_op", "forbidden_op"]
+    assert machine.python(script, "/run/usher/admin.sock", "root there").split() == ["ok", "ok"]
+    event = machine.logged("USHER_REQUEST=IMPORT from an app", since=since)
+    assert (event["USHER_RESULT"], event["USHER_PEER_UID"], event["PRIORITY"]) == ("forbidden_op", str(NOBODY), "5")
+    assert machine.logged("USHER_REQUEST=EXPORT from root there", since=since)["USHER_PEER_UID"] == "0"
+
+
 def test_each_app_has_a_daemon_that_another_cannot_ask(machine, shop):
     both = ["/run/usher/usher.sock", SHOP]
     assert machine.python(PING, *both, uid=NOBODY, groups=[machine.gid()]).splitlines() == ["usherd", "Permission denied"]

@@ -15,7 +15,8 @@ public final class Harness {
     public let quality = ScriptedQuality()
     public let log: RecordingLog
     public let service: AuthService
-    public let caller = Caller(peer: Peer(uid: 1000, gid: 1000, pid: 4711))
+    /// Whoever asks. Another one is another connection.
+    public var caller: Caller
     private var dispatcher = Dispatcher()
 
     /// - Parameter predecessor: the harness whose store is to be gone on with, as a daemon does that was restarted.
@@ -23,9 +24,10 @@ public final class Harness {
         tokens: TokenSettings = TokenSettings(), passwords: PasswordSettings = PasswordSettings(),
         accounts: AccountSettings = AccountSettings(), limits: Limits = Limits(), hashCost: Int = 1,
         threshold: Event.Priority = .debug, clock: ManualClock = ManualClock(), seed: UInt64 = 1,
-        restartOf predecessor: Harness? = nil
+        place: Operation.Place = .app, restartOf predecessor: Harness? = nil
     ) {
         self.clock = predecessor?.clock ?? clock
+        caller = Caller(peer: Peer(uid: 1000, gid: 1000, pid: 4711), place: place)
         store = ScriptedStore(predecessor?.store.inner.restarted() ?? InMemoryStore(clock: clock))
         hasher = FastHasher(cost: hashCost)
         workers = InlineWorkers(hasher)

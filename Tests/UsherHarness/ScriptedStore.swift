@@ -10,6 +10,7 @@ public final class ScriptedStore: Store {
         case revocations, lookUp, account, edit, delete, sessions, takenField, create, open, update, endSessions, revoke, purge,
             updateSecondFactor, lastPurge, throttles, keep
         case issue, oneTimeToken, confirmEmail, changePassword, resetPassword
+        case clearStage, stage, commitStage, accounts
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void
@@ -124,5 +125,23 @@ public final class ScriptedStore: Store {
 
     public func lastPurge() async throws(UsherError) -> NumericDate? {
         try await perform(.lastPurge) { () async throws(UsherError) in try await inner.lastPurge() }
+    }
+
+    public func clearStage() async throws(UsherError) {
+        try await perform(.clearStage) { () async throws(UsherError) in try await inner.clearStage() }
+    }
+
+    public func stage(_ accounts: [StagedAccount]) async throws(UsherError) -> Int {
+        try await perform(.stage) { () async throws(UsherError) in try await inner.stage(accounts) }
+    }
+
+    public func commitStage(of count: Int) async throws(UsherError) -> StageOutcome {
+        try await perform(.commitStage) { () async throws(UsherError) in try await inner.commitStage(of: count) }
+    }
+
+    public func accounts(after id: UserID?, most: Int, bytes: Int) async throws(UsherError) -> AccountPage {
+        try await perform(.accounts) { () async throws(UsherError) in
+            try await inner.accounts(after: id, most: most, bytes: bytes)
+        }
     }
 }

@@ -72,6 +72,17 @@ import UsherModel
         }
     }
 
+    @Test func `a UUID of another version or variant is told`() {
+        #expect(UUIDv7(milliseconds: 1_700_000_000_000, random: (.max, .max)).isVersion7)
+        for text in [
+            "01900000-0000-4000-8000-000000000000", "01900000-0000-7000-c000-000000000000",
+            "01900000-0000-7000-0000-000000000000",
+        ] {
+            #expect(UUIDv7(parsing: text)?.isVersion7 == false)
+        }
+        #expect(UUIDv7(parsing: "01900000-0000-7000-b000-000000000000")?.isVersion7 == true)
+    }
+
     @Test func `ids print as their UUID`() {
         let uuid = UUIDv7(high: 1, low: 2)
         #expect(UserID(uuid).description == "00000000-0000-0001-0000-000000000002")

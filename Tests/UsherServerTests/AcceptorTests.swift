@@ -2,6 +2,7 @@ import CEpoll
 import Glibc
 import Testing
 import UsherModel
+import UsherOperations
 import UsherTesting
 
 @testable import UsherServer
@@ -32,14 +33,32 @@ struct AcceptorTests {
         for count in [64, 100] {
             let told = events()
             #expect(told.count == 1)
-            for data in told where acceptor.owns(data) { acceptor.accept(data) { adopted.append($0) } }
+            for data in told where acceptor.owns(data) { acceptor.accept(data) { descriptor, _ in adopted.append(descriptor) } }
             #expect(adopted.count == count)
         }
         #expect(events().isEmpty)
         let ownsConnection = acceptor.owns(ConnectionID(descriptor: listener.descriptor, serial: 1).eventData)
         #expect(!ownsConnection)
-        acceptor.close { adopted.append($0) }
+        acceptor.close { descriptor, _ in adopted.append(descriptor) }
         for descriptor in adopted { close(descriptor) }
+        close(epoll)
+    }
+
+    @Test func saysWhichSocketAConnectionCameInBy() throws {
+        let listeners = [try Listener(path: path, name: "app"), try Listener(path: path + "-admin", name: "admin")]
+        var acceptor = Acceptor(epoll: epoll, listeners: listeners, clock: clock, log: log)
+        acceptor.open()
+        let clients = [Client.connect(to: path + "-admin"), Client.connect(to: path), Client.connect(to: path + "-admin")]
+        #expect(clients.allSatisfy { $0 != nil })
+        var adopted: [(descriptor: Int32, place: Operation.Place)] = []
+        for data in events() { acceptor.accept(data) { adopted.append(($0, $1)) } }
+        #expect(adopted.count { $0.place == .admin } == 2)
+        #expect(adopted.count { $0.place == .app } == 1)
+        let late = Client.connect(to: path + "-admin")
+        acceptor.close { adopted.append(($0, $1)) }
+        #expect(adopted.last?.place == .admin)
+        #expect(late != nil)
+        for connection in adopted { close(connection.descriptor) }
         close(epoll)
     }
 
@@ -49,11 +68,11 @@ struct AcceptorTests {
         acceptor.open()
         let clients = (0..<3).map { _ in Client.connect(to: path) }
         var adopted: [Int32] = []
-        acceptor.close { adopted.append($0) }
+        acceptor.close { descriptor, _ in adopted.append(descriptor) }
         #expect(adopted.count == clients.count)
         #expect(!exists(path))
         // Once: the descriptor may be another's by now.
-        acceptor.close { _ in Issue.record("closed twice") }
+        acceptor.close { _, _ in Issue.record("closed twice") }
         for descriptor in adopted { close(descriptor) }
         close(epoll)
     }
@@ -63,7 +82,7 @@ struct AcceptorTests {
         let listener = try Listener(path: path, name: "app")
         var acceptor = Acceptor(epoll: epoll, listeners: [listener], clock: clock, log: log)
         let client = try #require(Client.connect(to: path))
-        acceptor.close { _ in Issue.record("accepted") }
+        acceptor.close { _, _ in Issue.record("accepted") }
         #expect(!exists(path))
         #expect(client.waitForEnd())
         close(epoll)
@@ -75,7 +94,7 @@ struct AcceptorTests {
             epoll: epoll, listeners: [Listener(inherited: listener.descriptor, name: "app")], clock: clock, log: log)
         acceptor.open()
         let client = Client.connect(to: path)
-        acceptor.close { _ in Issue.record("accepted") }
+        acceptor.close { _, _ in Issue.record("accepted") }
         #expect(exists(path))
         let accepted = usher_accept(listener.descriptor)
         #expect(accepted >= 0)
@@ -95,7 +114,7 @@ struct AcceptorTests {
             epoll: epoll, listeners: [Listener(inherited: ends[0], name: "app")], clock: clock, log: log)
         acceptor.open()
         #expect(events().count == 1)
-        acceptor.accept(UInt64(ends[0])) { _ in Issue.record("accepted") }
+        acceptor.accept(UInt64(ends[0])) { _, _ in Issue.record("accepted") }
         #expect(events().isEmpty)
         let wakeUp = acceptor.wakeUp()
         #expect(wakeUp == clock.monotonicMilliseconds() + Limits.acceptPause)
@@ -106,7 +125,7 @@ struct AcceptorTests {
         #expect(events().count == 1)
         let noWakeUp = acceptor.wakeUp()
         #expect(noWakeUp == nil)
-        acceptor.accept(UInt64(ends[0])) { _ in Issue.record("accepted") }
+        acceptor.accept(UInt64(ends[0])) { _, _ in Issue.record("accepted") }
         clock.advance(milliseconds: Limits.acceptPause)
         acceptor.resume(somethingFreed: false)
         #expect(events().count == 1)

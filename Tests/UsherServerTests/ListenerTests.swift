@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 import UsherModel
+import UsherOperations
 
 @testable import UsherServer
 
@@ -20,6 +21,15 @@ struct ListenerTests {
         listener.remove()
         #expect(mode() == nil)
         #expect(Client.connect(to: path) == nil)
+    }
+
+    @Test func makesASocketForAdministrators() throws {
+        let listener = try Listener(path: path, name: "admin")
+        #expect(mode() == UInt32(S_IFSOCK | 0o600))
+        #expect(listener.place == .admin)
+        listener.remove()
+        // Whatever is not known to be theirs is not.
+        for name in ["app", "unknown", "Admin", ""] { #expect(Listener(inherited: 0, name: name).place == .app) }
     }
 
     @Test func replacesWhatADeadDaemonLeft() throws {

@@ -195,6 +195,9 @@ struct DispatcherTests {
         case .field(let text), .reason(let text), .reference(let text): #expect(reply.string(member ?? "") == text)
         case .roles(let list), .permissions(let list): #expect(reply.strings(member ?? "") == list)
         case .offset, .expiredAt, .activeAt, .retryAfter: #expect(reply.integer(member ?? "") == 17)
+        case .line(let line, let field):
+            #expect(reply.integer(member ?? "") == Int64(line))
+            #expect(reply.field == field)
         case .retryAfterMilliseconds(let number): #expect(reply.integer(member ?? "") == Int64(number))
         }
     }

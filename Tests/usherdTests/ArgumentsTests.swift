@@ -25,6 +25,7 @@ struct ArgumentsTests {
             #expect(arguments.action == .serve)
         }
         #expect(try Arguments(["--listen=a=b"]).listen == "a=b")
+        #expect(try Arguments(["--admin-listen", "/run/a"]).adminListen == "/run/a")
         #expect(try Arguments(["--state", "a", "--state", "b"]).state == "b")
     }
 
@@ -42,7 +43,7 @@ struct ArgumentsTests {
         #expect(misuse(["--quiet"]) == "--quiet goes with --check-config")
     }
 
-    @Test(arguments: ["--config", "--listen", "--state"])
+    @Test(arguments: ["--config", "--listen", "--admin-listen", "--state"])
     func aValueMustBeGiven(_ word: String) {
         #expect(misuse([word]) == "\(word) needs a value")
         #expect(misuse([word + "="]) == "\(word) needs a value")

@@ -24,6 +24,8 @@ struct ConfigurationTests {
             refresh_expiry = "1d"
             [socket]
             listen = "/file"
+            admin_listen = "/file"
+            admin_listen = "/file-admin"
             [server]
             state = "/file"
             """
@@ -33,6 +35,7 @@ struct ConfigurationTests {
         #expect(file.tokens.accessExpiry == 300)
         #expect(file.tokens.refreshExpiry == 86_400)
         #expect(file.listen == "/file")
+        #expect(file.adminListen == "/file-admin")
         #expect(file.state == "/file")
         let environment = [
             "JWT_ISSUER": "environment", "JWT_AUDIENCE": "shop, blog", "JWT_ACCESS_EXPIRY": "10m", "JWT_REFRESH_EXPIRY": "2d",
@@ -46,8 +49,10 @@ struct ConfigurationTests {
         // What systemd names is only a default.
         #expect(both.state == "/file")
         #expect(try configuration(nil, environment).state == "/systemd")
-        let all = try configuration(text, environment, arguments: ["--listen", "/argument", "--state", "/argument"])
+        let all = try configuration(
+            text, environment, arguments: ["--listen", "/argument", "--admin-listen", "/argument-admin", "--state", "/argument"])
         #expect(all.listen == "/argument")
+        #expect(all.adminListen == "/argument-admin")
         #expect(all.state == "/argument")
     }
 
@@ -118,6 +123,7 @@ struct ConfigurationTests {
             max_buckets = 5000
             [socket]
             listen = "/file"
+            admin_listen = "/file"
             [server]
             state = "/file"
             """
@@ -125,12 +131,15 @@ struct ConfigurationTests {
         var read = try configuration(text)
         #expect(
             read.keepWhatNeedsRestart(of: running) == [
-                "password.workers", "throttle.max_buckets", "socket.listen", "server.state",
+                "password.workers", "throttle.max_buckets", "socket.listen", "socket.admin_listen", "server.state",
             ])
         #expect(Configuration.differences(read, running) == ["password.min_length"])
-        #expect(Setting.all.filter { $0.keep != nil }.count == 4)
+        #expect(Setting.all.filter { $0.keep != nil }.count == 5)
         // What the command line says is not the file's to change.
         var same = try configuration(text, [:], arguments: ["--state", "/argument"])
-        #expect(same.keepWhatNeedsRestart(of: running) == ["password.workers", "throttle.max_buckets", "socket.listen"])
+        #expect(
+            same.keepWhatNeedsRestart(of: running) == [
+                "password.workers", "throttle.max_buckets", "socket.listen", "socket.admin_listen",
+            ])
     }
 }
