@@ -4,8 +4,8 @@ public import UsherModel
 import UsherThreads
 
 /// Neither library is known to be thread-safe; cracklib keeps the dictionary that is open in a variable of its own. One at a time, in the whole
-/// process.
-let libraries = Lock(())
+/// process. (The number is for nothing: a value without size would lie where another begins, and ThreadSanitizer takes the one for the other.)
+let libraries = Lock(0)
 
 /// The dictionary of cracklib: `<path>.pwd`, `<path>.pwi` and `<path>.hwm`, as create-cracklib-dict(8) makes them.
 ///

@@ -24,7 +24,6 @@ struct ConfigurationTests {
             refresh_expiry = "1d"
             [socket]
             listen = "/file"
-            admin_listen = "/file"
             admin_listen = "/file-admin"
             [server]
             state = "/file"
