@@ -96,8 +96,8 @@ public struct Limits: Sendable, Equatable {
     public static let importBatch = 1_000
     /// Users of one page of EXPORT.
     public static let exportUsers = 1_000
-    /// Bytes of a page, past which no user begins.
-    public static let exportBytes = 1_048_576
+    /// Bytes of a page, past which no user begins: a connection may have asked for as many pages as it may have requests in flight.
+    public static let exportBytes = 262_144
 
     // MARK: Queues
     /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.

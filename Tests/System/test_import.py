@@ -119,6 +119,18 @@ def test_claims_stay_as_they_are_written(admin):
     assert claims.encode() in admin.read_line()
 
 
+def test_pages_are_bounded_in_bytes(make):
+    """Where claims are not in tokens, users may be as long as lines."""
+    daemon = make({"token": {"personal_claims": ["username"]}}, admin=True).start()
+    with daemon.connect(admin=True) as admin:
+        users = [user(f"user{number}", claims={"essay": "x" * 60_000}) for number in range(20)]
+        for one in users:
+            assert_ok(admin.call("IMPORT", users=[one]), "staged")
+        assert_ok(admin.call("IMPORT", commit=20), "imported")
+        assert len(admin.call("EXPORT")["users"]) == 5
+        assert [one["username"] for one in exported(admin)] == [one["username"] for one in users]
+
+
 def test_a_fault_in_the_last_line(admin):
     users = [user(f"user{number}") for number in range(1_000)] + [user("user5")]
     for start, batch in batches(users):
