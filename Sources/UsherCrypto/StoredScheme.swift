@@ -52,7 +52,10 @@ enum StoredScheme: CaseIterable {
     /// What completes a setting to such a hash.
     func randomDigest() -> String {
         let alphabet = Array("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
-        return String(decoding: HashText.random(count: digestLength).map { alphabet[Int($0 & 63)] }, as: UTF8.self)
+        var digest = HashText.random(count: digestLength).map { alphabet[Int($0 & 63)] }
+        // The last character of bcrypt's stands for fewer bits than the others: not each can be there, this one can.
+        if self == .bcrypt { digest[digest.count - 1] = UInt8(ascii: ".") }
+        return String(decoding: digest, as: UTF8.self)
     }
 
     /// The most bytes of a password that count.

@@ -70,6 +70,12 @@ extension Transaction {
             """, key
         ) { row throws(StoreFault) in row.text() }
         if let taken { throw .refused(.taken(taken, line: staged.line)) }
+        // The tokens of a deleted account are refused by its id.
+        let isRevoked = try database.first(
+            "SELECT 1 FROM revocations WHERE kind = ? AND id = ?",
+            [.integer(Int64(Revocation.Kind.user.rawValue)), .text(user.id.description)]
+        ) { (_) throws(StoreFault) in true }
+        if isRevoked == true { throw .refused(.taken("id", line: staged.line)) }
         let twin = try database.first(
             """
             SELECT CASE WHEN username_folded = ?1 THEN 'username' WHEN email_folded = ?2 THEN 'email' ELSE 'id' END, line

@@ -13,6 +13,9 @@ extension InMemoryStore {
             var staged = state.staged
             for one in accounts {
                 if let field = state.field(takenFrom: one.account.user) { throw .taken(field, line: one.line) }
+                if state.versions[InMemoryStore.Key(kind: .user, id: one.account.user.id.description)] != nil {
+                    throw .taken("id", line: one.line)
+                }
                 for other in staged {
                     guard let field = one.account.user.field(sharedWith: other.account.user) else { continue }
                     throw .taken(field, line: one.line, other: other.line)

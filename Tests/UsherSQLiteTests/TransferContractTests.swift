@@ -46,6 +46,18 @@ import UsherTesting
         #expect(try await tested.store.commitStage(of: 3) == .otherCount(0))
     }
 
+    @Test(arguments: StoreKind.allCases) func theIDOfADeletedAccountIsNotBroughtBack(kind: StoreKind) async throws {
+        let tested = try StoreUnderTest(kind, clock)
+        let account = try samples.account("ada")
+        try await tested.store.create(account, session: samples.session(of: account.user.id))
+        _ = try await tested.store.delete(account.user.id, verified: nil, until: clock.now() + 900)
+        let error = await #expect(throws: UsherError.self) {
+            try await tested.store.stage([self.staged("ada", line: 7, id: account.user.id)])
+        }
+        #expect(error?.code == .accountExists)
+        #expect(try await tested.store.stage([staged("ada", line: 7)]) == 1)
+    }
+
     @Test(arguments: StoreKind.allCases) func aBatchIsStagedWholeOrNotAtAll(kind: StoreKind) async throws {
         let tested = try StoreUnderTest(kind, clock)
         let first = try staged("ada", line: 1)
