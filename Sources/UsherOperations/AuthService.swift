@@ -78,7 +78,7 @@ public final class AuthService {
         refuse(try await store.revocations(since: .min))
         try await restoreThrottle()
         horizon = PurgeHorizon(
-            from: try await store.lastPurge(), wall: clock.now() - tokens.clockTolerance,
+            from: try await store.lastPurge(), wall: clock.now() - TokenSettings.longestClockTolerance,
             monotonic: clock.monotonicMilliseconds())
     }
 
