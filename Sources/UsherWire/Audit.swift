@@ -48,24 +48,17 @@ extension Event {
     ) -> (kind: Kind, priority: Priority) {
         let isOurs = error?.code.isOurs ?? false
         if error?.code == .forbiddenOp { return (.refused, .notice) }
-        switch finding ?? operation?.event {
+        let kind = finding ?? operation?.event
+        switch kind {
         case .storeRollback: return (.storeRollback, .critical)
         case .refreshReuse: return (.refreshReuse, isOurs ? .error : .warning)
         case .imported: return (.imported, error == nil ? .info : isOurs ? .error : .notice)
         case .exported: return (.exported, error == nil ? .info : isOurs ? .error : .notice)
         case _ where isOurs: return (.failure, .error)
-        case .register: return (.register, error == nil ? .info : .notice)
-        case .login: return (.login, error == nil ? .info : .notice)
-        case .revoke: return (.revoke, error == nil ? .info : .notice)
-        case .profile: return (.profile, error == nil ? .info : .notice)
+        case .register, .login, .revoke, .profile, .delete, .password, .recover, .reset, .confirm, .totp:
+            return (kind ?? .refused, error == nil ? .info : .notice)
         // What was asked with no good token is refused as a VERIFY of it would be.
         case .sessions: return (.sessions, error == nil ? .info : .debug)
-        case .delete: return (.delete, error == nil ? .info : .notice)
-        case .password: return (.password, error == nil ? .info : .notice)
-        case .recover: return (.recover, error == nil ? .info : .notice)
-        case .reset: return (.reset, error == nil ? .info : .notice)
-        case .confirm: return (.confirm, error == nil ? .info : .notice)
-        case .totp: return (.totp, error == nil ? .info : .notice)
         case .secondFactorOn: return (.secondFactorOn, .info)
         case .secondFactorOff: return (.secondFactorOff, .notice)
         case .recoveryCode: return (.recoveryCode, .notice)
