@@ -29,7 +29,7 @@ static __attribute__((noinline)) void cleanse_stack(void)
 
 static void cleanse_freed(size_t size)
 {
-    /* More than the 7 that a thread keeps for itself of each size. */
+    /* More than the 7 that a thread keeps for itself of each size. They are kept when this ends. */
     void *blocks[16];
     for (int index = 0; index < 16; index++) {
         blocks[index] = malloc(size);

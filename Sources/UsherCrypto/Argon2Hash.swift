@@ -89,11 +89,10 @@ struct Argon2Hash {
                     // Memory of this size is to go back to the kernel, not to the allocator.
                     unsafe context.allocate_cbk = allocate
                     unsafe context.free_cbk = free
-                    return unsafe argon2_ctx(&context, type)
+                    return leavingNoRemains(ofSecretOf: length) { unsafe argon2_ctx(&context, type) }
                 }
             }
         }
-        cleanseRemains(ofSecretOf: length)
         guard result == ARGON2_OK.rawValue else {
             throw UsherError(.internal, cause: "libargon2: \(unsafe String(cString: argon2_error_message(result)))")
         }

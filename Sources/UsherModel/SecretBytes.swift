@@ -73,9 +73,14 @@ public func cleanse(_ memory: UnsafeMutableRawBufferPointer) {
     if let base = memory.baseAddress { unsafe OPENSSL_cleanse(base, memory.count) }
 }
 
-/// Overwrites what a C library may have left of a secret of `count` bytes on this thread's stack, and in blocks of that size that it has freed as
-/// they were.
-public func cleanseRemains(ofSecretOf count: Int) { usher_cleanse_remains(count) }
+/// Lets a C library handle a secret of `count` bytes, and overwrites what it may have left of it on this thread's stack, and in blocks of that
+/// size that it has freed as they were.
+public func leavingNoRemains<R>(ofSecretOf count: Int, _ handle: () -> R) -> R {
+    // So that no other thread can get a block between its being freed and being overwritten.
+    usher_cleanse_remains(count)
+    defer { usher_cleanse_remains(count) }
+    return handle()
+}
 
 /// Overwrites what a C library that keeps no state has left in variables of its own.
 /// - Parameter within: a constant of the library.

@@ -29,7 +29,7 @@ public struct CrackDictionary: Sendable {
             }
         }
         // Too short to be looked up: it is opened, and no more.
-        guard libraries.withLock({ _ in unsafe Self.answer(to: "a", path, "") }) != Self.openFailure else {
+        guard libraries.withLock({ _ in unsafe Self.answer(to: "a", 1, path, "") }) != Self.openFailure else {
             throw StartFailure(
                 "The dictionary of passwords cannot be used: \(path).pwi: this is no dictionary of cracklib. "
                     + "`update-cracklib` makes a new one of the machine's word lists.")
@@ -48,15 +48,17 @@ public struct CrackDictionary: Sendable {
     private static let openFailure = "error loading dictionary"
 
     /// What cracklib has against a password; nil if nothing. The lock is the caller's.
-    private static func answer(to password: UnsafePointer<CChar>, _ path: String, _ username: String) -> String? {
+    private static func answer(to password: UnsafePointer<CChar>, _ count: Int, _ path: String, _ username: String) -> String? {
         // It makes its variants of the password in variables.
         defer { unsafe cleanseVariables(ofLibraryOf: GetDefaultCracklibDict()) }
-        return unsafe FascistCheckUser(password, path, username, nil).map { unsafe String(cString: $0) }
+        return leavingNoRemains(ofSecretOf: count) {
+            unsafe FascistCheckUser(password, path, username, nil).map { unsafe String(cString: $0) }
+        }
     }
 
     /// - Throws: `internal` if the dictionary cannot be read any more.
-    func weakness(of password: UnsafePointer<CChar>, username: String) throws(UsherError) -> PasswordWeakness? {
-        guard let answer = unsafe Self.answer(to: password, path, username) else { return nil }
+    func weakness(of password: UnsafePointer<CChar>, _ count: Int, username: String) throws(UsherError) -> PasswordWeakness? {
+        guard let answer = unsafe Self.answer(to: password, count, path, username) else { return nil }
         switch answer {
         case Self.openFailure:
             throw UsherError(.internal, cause: "the dictionary of passwords \(path) cannot be read any more")

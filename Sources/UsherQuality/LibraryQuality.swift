@@ -15,10 +15,8 @@ public struct LibraryQuality: PasswordQuality {
             let count = password.count
             return unsafe password.withCString { password in
                 Result { () throws(UsherError) -> PasswordWeakness? in
-                    // At once each time: later the blocks it has freed may have become parts of others.
-                    defer { cleanseRemains(ofSecretOf: count) }
                     if let weakness = try unsafe pwquality(password, count, words) { return weakness }
-                    return try unsafe dictionary?.weakness(of: password, username: owner.username.folded)
+                    return try unsafe dictionary?.weakness(of: password, count, username: owner.username.folded)
                 }
             }
         }
@@ -28,7 +26,6 @@ public struct LibraryQuality: PasswordQuality {
     private func pwquality(_ password: UnsafePointer<CChar>, _ count: Int, _ words: String) throws(UsherError)
         -> PasswordWeakness?
     {
-        defer { cleanseRemains(ofSecretOf: count) }
         // Everything that could be asked of a password's composition is 0 here, which is off; the least length is judged elsewhere.
         guard let settings = unsafe pwquality_default_settings() else { throw PwqualityError.memory.asFailure }
         defer { unsafe pwquality_free_settings(settings) }
@@ -36,7 +33,7 @@ public struct LibraryQuality: PasswordQuality {
             unsafe pwquality_set_int_value(settings, PWQ_SETTING_DICT_CHECK, 0) == 0,
             unsafe pwquality_set_str_value(settings, PWQ_SETTING_BAD_WORDS, words) == 0
         else { throw PwqualityError.memory.asFailure }
-        let code = unsafe pwquality_check(settings, password, nil, nil, nil)
+        let code = leavingNoRemains(ofSecretOf: count) { unsafe pwquality_check(settings, password, nil, nil, nil) }
         // From 0 to 100 it is a score.
         guard code < 0 else { return nil }
         let error = PwqualityError(rawValue: code) ?? .fatal

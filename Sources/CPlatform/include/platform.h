@@ -16,7 +16,10 @@ void usher_raise_descriptor_limit(void);
 void usher_name_thread(const char *name);
 
 /* Overwrites 64 KiB of the stack below the caller, and blocks that this thread has freed and that held `size` bytes, or one more: of one
-   size, malloc(3) hands out those first that were freed last. */
+   size, malloc(3) hands out those first that were freed last.
+
+   To be called before a library handles a secret of that size, too: it leaves as many free blocks of that size with this thread as malloc(3)
+   keeps for one, so that the library's come from there, and when it frees them go back there, not to where other threads take from. */
 void usher_cleanse_remains(size_t size);
 /* Sets the variables of a shared library back to the zeros that they were at the start: those without a value in its file. `within` points
    into its code or constants. Does nothing where that is this program itself. */
