@@ -2,8 +2,8 @@
 /// outermost object stand. Nothing is copied or decoded until it is asked for. Beyond the RFC's grammar it refuses invalid UTF-8, lone
 /// surrogates, duplicate names (RFC 8725 §2.4 has why), nesting past a bound, and an outermost value that is no object.
 ///
-/// A reader is kept and used again: reading allocates nothing once its lists have grown.
-public struct JSONReader: Sendable {
+/// A reader is kept and used again, and not copied: reading allocates nothing once its lists have grown.
+public struct JSONReader: ~Copyable, Sendable {
     /// The members of the outermost object, in order.
     public private(set) var members: [JSONMember] = []
 

@@ -8,7 +8,6 @@ public final class AuthService {
     // What VERIFY reads of the settings is not public: then the compiler sees that nothing overlaps with `adopt`, and checks nothing.
     private(set) var tokens: TokenSettings
     private(set) var issuer: TokenIssuer
-    private var workspace: TokenWorkspace
     private var defaultAudience: [UInt8]
     public private(set) var passwords: PasswordSettings
     public private(set) var accounts: AccountSettings
@@ -44,7 +43,6 @@ public final class AuthService {
         accounts = settings.accounts
         limits = settings.limits
         issuer = settings.issuer
-        workspace = settings.issuer.workspace()
         defaultAudience = Array(settings.tokens.audiences[0].utf8)
         self.store = store
         self.workers = workers
@@ -67,7 +65,6 @@ public final class AuthService {
         accounts = settings.accounts
         limits = settings.limits
         issuer = settings.issuer
-        workspace = settings.issuer.workspace()
         defaultAudience = Array(settings.tokens.audiences[0].utf8)
         throttle.adopt(limits.throttle)
     }
@@ -88,7 +85,7 @@ public final class AuthService {
     /// - Parameter audience: nil for the default one.
     /// - Throws: `token_invalid`, `token_expired`, `token_not_active`, `token_revoked`.
     func verify(_ text: Span<UInt8>, audience: [UInt8]?) throws(UsherError) -> AccessToken {
-        let token = try authenticate(text)
+        let token = try issuer.authenticate(text)
         let asked = audience ?? defaultAudience
         try token.check(audience: asked.span)
         try token.checkTime(now: clock.now(), tolerance: tokens.clockTolerance)
@@ -104,26 +101,6 @@ public final class AuthService {
         return token
     }
 
-    /// Whether an access token is one of ours, whoever it is for and whenever it was.
-    /// - Throws: `token_invalid`.
-    func authenticate(_ text: Span<UInt8>) throws(UsherError) -> AccessToken {
-        let token = try UnverifiedToken(parsing: text)
-            .verified(by: issuer.accessKey, as: .access, in: text, using: workspace)
-        return try AccessToken(token, issuer: tokens.issuer)
-    }
-
-    /// - Throws: `token_invalid`.
-    func authenticateRefresh(_ text: Span<UInt8>) throws(UsherError) -> RefreshToken {
-        try RefreshToken(
-            UnverifiedToken(parsing: text).verified(by: issuer.refreshKey, as: .refresh, in: text, using: workspace))
-    }
-
-    /// - Throws: `token_invalid`.
-    func authenticateChallenge(_ text: Span<UInt8>) throws(UsherError) -> LoginChallenge {
-        try LoginChallenge(
-            UnverifiedToken(parsing: text).verified(by: issuer.refreshKey, as: .challenge, in: text, using: workspace))
-    }
-
     /// Tokens that VERIFY and AUTHORIZE have found good so far.
     public var verifiedCount: Int { verified.load(ordering: .relaxed) }
 
@@ -133,8 +110,6 @@ public final class AuthService {
         if isBlocked(bearer.session) || revocations.contains(.token, bearer.token) { throw UsherError(.tokenRevoked) }
         if let needed = revocations.version(of: bearer.user.uuid), bearer.version < needed { throw .stale }
     }
-
-    func recycle(_ token: consuming AccessToken) { token.recycle(to: workspace) }
 
     /// Whether the session is refused in memory already.
     func isBlocked(_ session: SessionID) -> Bool { revocations.contains(.session, session.description) }

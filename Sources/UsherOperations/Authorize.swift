@@ -17,7 +17,6 @@ enum Authorize {
         example: #"{"op":"AUTHORIZE","token":"eyJhbGciOi...","roles":["admin","moderator"],"permissions":["post:edit"]}"#,
         event: .verify,
         run: .immediate { request, line, service, writer throws(UsherError) in
-            var request = request
             let audience = try request.tokenAudience(in: line)
             let roles = try request.names("roles", in: line)
             let permissions = try request.names("permissions", in: line)
@@ -32,6 +31,6 @@ enum Authorize {
             }
             writer.name("claims")
             token.writeClaims(to: &writer)
-            service.recycle(token)
+            service.issuer.recycle(token)
         })
 }

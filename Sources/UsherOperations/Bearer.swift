@@ -22,7 +22,7 @@ extension JSONReader {
             let token = try service.verify(text, audience: audience)
             let (user, session, until) = (UUIDv7(parsing: token.userID()), UUIDv7(parsing: token.sessionID()), token.until())
             let (id, version) = (token.id(), token.version)
-            service.recycle(token)
+            service.issuer.recycle(token)
             guard let user, let session else {
                 throw UsherError(.tokenInvalid, "The token is of no account of this daemon.")
             }

@@ -28,7 +28,7 @@ struct ChangePassword: DeferredRequest {
     /// How often a password that changes under this is looked at again: a LOGIN may replace an outdated hash.
     private static let tries = 3
 
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         bearer = try request.bearer(in: line, service)
         password = try request.requiredSecret("password", in: line)
         newPassword = try NewPassword(reading: request, line, service)

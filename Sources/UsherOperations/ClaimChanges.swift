@@ -10,7 +10,7 @@ struct ClaimChanges: Sendable {
     /// Nil if the request has no `claims`.
     /// - Parameter allowed: the names that may be changed.
     /// - Throws: `invalid_field` of `claims`.
-    init?(of request: JSONReader, in line: Span<UInt8>, allowed: [String]) throws(UsherError) {
+    init?(of request: borrowing JSONReader, in line: Span<UInt8>, allowed: [String]) throws(UsherError) {
         guard let value = request.value("claims", in: line) else { return nil }
         guard value.kind == .object else { throw .invalidField("claims", "The member \"claims\" must be an object.") }
         // In the replies that show it, it stands two levels deep.

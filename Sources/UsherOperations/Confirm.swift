@@ -31,7 +31,7 @@ struct Confirm: DeferredRequest {
     private let target: Target
     private let client: Client
 
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         client = try request.client(in: line)
         let confirmation = try request.string("confirmation_token", in: line)
         let email = try request.string("email", in: line)

@@ -23,7 +23,7 @@ struct Delete: DeferredRequest {
     private let password: SharedSecret
     private let client: Client
 
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         bearer = try request.bearer(in: line, service)
         password = try request.requiredSecret("password", in: line)
         client = try request.client(in: line)

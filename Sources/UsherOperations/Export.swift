@@ -19,7 +19,7 @@ struct Export: DeferredRequest {
     private let after: UserID?
     private let limit: Int
 
-    init(reading request: JSONReader, _ line: Span<UInt8>) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>) throws(UsherError) {
         if let text = try request.string("after", in: line) {
             guard let id = UUIDv7(parsing: text) else {
                 throw .invalidField("after", "The member \"after\" must be the \"next\" of the page before.")

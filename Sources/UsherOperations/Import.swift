@@ -26,7 +26,7 @@ struct Import: DeferredRequest {
 
     private let step: Step
 
-    init(reading request: JSONReader, _ line: Span<UInt8>) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>) throws(UsherError) {
         let users = request.value("users", in: line)
         if let commit = try request.integer("commit", in: line, 1...Int64(Limits.importUsers)) {
             guard users == nil else { throw .invalidField("commit", "Give either \"users\" or \"commit\", not both.") }

@@ -35,7 +35,7 @@ struct LoginRequest: DeferredRequest {
     /// How often an account that changes under a login is looked at again.
     private static let tries = 3
 
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         (name, asked) = try Self.name(in: request, line)
         password = try request.requiredSecret("password", in: line)
         audience = try request.sessionAudience(in: line, of: service.tokens)
@@ -43,7 +43,7 @@ struct LoginRequest: DeferredRequest {
     }
 
     private static func name(
-        in request: JSONReader, _ line: Span<UInt8>
+        in request: borrowing JSONReader, _ line: Span<UInt8>
     ) throws(UsherError) -> (name: LoginName?, asked: String) {
         let email = try request.string("email", in: line)
         let username = try request.string("username", in: line)

@@ -7,7 +7,7 @@ struct NewPassword: Sendable {
     private let quality: [any PasswordQuality]
 
     /// - Throws: `missing_field`, `invalid_field`, `weak_password`.
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         secret = try request.requiredSecret("new_password", in: line)
         quality = service.quality
         try service.passwords.check(secret.bytes)

@@ -52,10 +52,12 @@ public final class Operation: Sendable {
     public enum Run: Sendable {
         /// At once, where the line was read: nothing in it may block. Writes the members that the reply adds.
         case immediate(
-            @Sendable (_ request: JSONReader, _ line: Span<UInt8>, AuthService, inout JSONWriter) throws(UsherError) -> Void)
+            @Sendable (_ request: borrowing JSONReader, _ line: Span<UInt8>, AuthService, inout JSONWriter) throws(UsherError) ->
+                Void)
         /// Reads the request at once and answers when the hash pool or the store has.
         case deferred(
-            @Sendable (_ request: JSONReader, _ line: Span<UInt8>, AuthService) throws(UsherError) -> any DeferredRequest)
+            @Sendable (_ request: borrowing JSONReader, _ line: Span<UInt8>, AuthService) throws(UsherError) ->
+                any DeferredRequest)
     }
 }
 

@@ -32,7 +32,7 @@ struct Profile: DeferredRequest {
     private let code: SecondFactorCode?
     private let client: Client
 
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         bearer = try request.bearer(in: line, service)
         let name = try request.string("username", in: line)
         username = if let name { try Username(parsing: name) } else { nil }

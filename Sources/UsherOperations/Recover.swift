@@ -20,7 +20,7 @@ struct Recover: DeferredRequest {
     private let email: Email
     private let client: Client
 
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         email = try Email(parsing: try request.requiredString("email", in: line))
         client = try request.client(in: line)
     }

@@ -22,10 +22,10 @@ struct Refresh: DeferredRequest {
     private let client: Client?
 
     /// A forged or expired token is refused here: it never reaches the store.
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         let text = try request.requiredString("refresh_token", in: line)
         client = request.value("client", in: line) == nil ? nil : try request.client(in: line)
-        token = try service.authenticateRefresh(Array(text.utf8).span)
+        token = try service.issuer.authenticateRefresh(Array(text.utf8).span)
         guard !token.isExpired(now: service.clock.now()) else {
             throw UsherError(.tokenExpired, detail: .expiredAt(NumericDate(token.expiresAt)))
         }

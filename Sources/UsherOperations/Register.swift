@@ -25,7 +25,7 @@ struct Register: DeferredRequest {
     private let audience: String
     private let client: Client
 
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         let username = try request.requiredString("username", in: line)
         let email = try request.requiredString("email", in: line)
         password = try request.requiredSecret("password", in: line)

@@ -50,9 +50,10 @@ extension JSONReader {
 
     /// A list of names, none of them empty; nil if absent.
     /// - Throws: `invalid_field`, also for an empty list.
-    mutating func names(_ name: StaticString, in line: Span<UInt8>) throws(UsherError) -> [String]? {
+    func names(_ name: StaticString, in line: Span<UInt8>) throws(UsherError) -> [String]? {
         guard let value = value(name, in: line) else { return nil }
-        let elements = value.kind == .array ? elements(of: value, in: line) : []
+        var reader = JSONReader(nesting: Limits.nesting)
+        let elements = value.kind == .array ? reader.elements(of: value, in: line) : []
         let names = elements.compactMap { $0.string(in: line) }
         guard !names.isEmpty, names.count == elements.count, names.count <= Limits.authorizeNames, !names.contains("") else {
             throw .invalidField(

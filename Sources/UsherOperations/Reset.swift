@@ -22,7 +22,7 @@ struct Reset: DeferredRequest {
     private let newPassword: NewPassword
     private let client: Client
 
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         let text = try request.requiredString("reset_token", in: line)
         newPassword = try NewPassword(reading: request, line, service)
         client = try request.client(in: line)

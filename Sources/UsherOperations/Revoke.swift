@@ -42,7 +42,7 @@ struct Revoke: DeferredRequest {
 
     private let target: Target
 
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         let text = Array(try request.requiredString("token", in: line).utf8)
         let scope: Scope?
         if let word = try request.string("scope", in: line) {
@@ -57,13 +57,13 @@ struct Revoke: DeferredRequest {
         guard picked == nil || scope == nil || scope == .session else {
             throw .invalidField("scope", "With \"session\", the scope can only be \"session\".")
         }
-        if let token = try? service.authenticate(text.span) {
+        if let token = try? service.issuer.authenticate(text.span) {
             target =
                 if let picked { Self.target(of: token, picked: picked, service) } else {
                     Self.target(of: token, scope ?? .token, service)
                 }
-            service.recycle(token)
-        } else if let token = try? service.authenticateRefresh(text.span) {
+            service.issuer.recycle(token)
+        } else if let token = try? service.issuer.authenticateRefresh(text.span) {
             guard picked == nil else {
                 throw .invalidField("session", "To end another session takes an access token.")
             }

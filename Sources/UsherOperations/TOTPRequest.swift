@@ -33,7 +33,7 @@ struct TOTPRequest: DeferredRequest {
     private let bearer: Bearer
     private let client: Client
 
-    init(reading request: JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
         action =
             switch try request.requiredString("action", in: line) {
             case "status": .status

@@ -33,13 +33,14 @@ enum Verify {
 
     /// Writes nothing unless the token may be believed.
     private static func writeClaims(
-        _ request: JSONReader, _ line: Span<UInt8>, _ audience: [UInt8]?, _ service: AuthService, _ writer: inout JSONWriter
+        _ request: borrowing JSONReader, _ line: Span<UInt8>, _ audience: [UInt8]?, _ service: AuthService,
+        _ writer: inout JSONWriter
     ) throws(UsherError) {
         let token = try request.withToken(in: line) { text throws(UsherError) in
             try service.verify(text, audience: audience)
         }
         writer.name("claims")
         token.writeClaims(to: &writer)
-        service.recycle(token)
+        service.issuer.recycle(token)
     }
 }

@@ -13,12 +13,11 @@ public struct LoginChallenge: Sendable {
 
     /// - Throws: `token_invalid`.
     public init(_ token: consuming VerifiedToken) throws(UsherError) {
-        let claims = token.claims
         (user, audience, expiresAt, binding) = try token.withPayload { payload throws(UsherError) in
-            guard let sub = claims.value("sub", in: payload)?.string(in: payload), let uuid = UUIDv7(parsing: sub),
-                let audience = claims.value("aud", in: payload)?.string(in: payload),
-                let expiresAt = claims.value("exp", in: payload)?.integer(in: payload),
-                let binding = claims.value("pwd", in: payload)?.string(in: payload)
+            guard let sub = token.claims.value("sub", in: payload)?.string(in: payload), let uuid = UUIDv7(parsing: sub),
+                let audience = token.claims.value("aud", in: payload)?.string(in: payload),
+                let expiresAt = token.claims.value("exp", in: payload)?.integer(in: payload),
+                let binding = token.claims.value("pwd", in: payload)?.string(in: payload)
             else { throw .tokenInvalid("A claim of the challenge lacks or is of the wrong type.") }
             return (UserID(uuid), audience, expiresAt, binding)
         }

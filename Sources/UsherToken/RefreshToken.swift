@@ -12,12 +12,11 @@ public struct RefreshToken: Sendable {
 
     /// - Throws: `token_invalid`.
     public init(_ token: consuming VerifiedToken) throws(UsherError) {
-        let claims = token.claims
         (session, generation, expiresAt, proof) = try token.withPayload { payload throws(UsherError) in
-            guard let sid = claims.value("sid", in: payload)?.string(in: payload), let uuid = UUIDv7(parsing: sid),
-                let generation = claims.value("gen", in: payload)?.integer(in: payload), generation > 0,
-                let expiresAt = claims.value("exp", in: payload)?.numericDate(in: payload),
-                let jti = claims.value("jti", in: payload), jti.kind == .string
+            guard let sid = token.claims.value("sid", in: payload)?.string(in: payload), let uuid = UUIDv7(parsing: sid),
+                let generation = token.claims.value("gen", in: payload)?.integer(in: payload), generation > 0,
+                let expiresAt = token.claims.value("exp", in: payload)?.numericDate(in: payload),
+                let jti = token.claims.value("jti", in: payload), jti.kind == .string
             else { throw .tokenInvalid("A claim of the refresh token lacks or is of the wrong type.") }
             return (SessionID(uuid), generation, expiresAt, jti.bytes(in: payload))
         }

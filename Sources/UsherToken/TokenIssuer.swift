@@ -1,10 +1,11 @@
 import UsherJSON
 public import UsherModel
 
-/// Makes the tokens; challenges in LoginChallenge.swift. Belongs to the reactor, as its keys do.
+/// Makes the tokens, and tells them from others; challenges in LoginChallenge.swift. Belongs to the reactor, as its keys do.
 public final class TokenIssuer {
     public let accessKey: any SigningKey
     public let refreshKey: any SigningKey
+    let workspace: TokenWorkspace
     private let hash: any KeyedHash
     let settings: TokenSettings
     private let accessHeader: [UInt8]
@@ -17,10 +18,35 @@ public final class TokenIssuer {
         self.settings = settings
         accessHeader = Self.header(accessKey, .access)
         refreshHeader = Self.header(refreshKey, .refresh)
+        workspace = TokenWorkspace(accessHeader: accessHeader, refreshHeader: refreshHeader)
     }
 
-    /// For verifying what is issued here.
-    public func workspace() -> TokenWorkspace { TokenWorkspace(accessHeader: accessHeader, refreshHeader: refreshHeader) }
+    // MARK: Telling
+
+    /// Whether an access token is one of ours, whoever it is for and whenever it was.
+    /// - Throws: `token_invalid`.
+    public func authenticate(_ text: Span<UInt8>) throws(UsherError) -> AccessToken {
+        try AccessToken(try verified(text, as: .access, by: accessKey), issuer: settings.issuer)
+    }
+
+    /// - Throws: `token_invalid`.
+    public func authenticateRefresh(_ text: Span<UInt8>) throws(UsherError) -> RefreshToken {
+        try RefreshToken(try verified(text, as: .refresh, by: refreshKey))
+    }
+
+    /// - Throws: `token_invalid`.
+    public func authenticateChallenge(_ text: Span<UInt8>) throws(UsherError) -> LoginChallenge {
+        try LoginChallenge(try verified(text, as: .challenge, by: refreshKey))
+    }
+
+    private func verified(_ text: Span<UInt8>, as type: TokenType, by key: any SigningKey) throws(UsherError) -> VerifiedToken {
+        try UnverifiedToken(parsing: text).verified(by: key, as: type, in: text, using: workspace)
+    }
+
+    /// Takes a token that is no longer looked at: its buffers are used again.
+    public func recycle(_ token: consuming AccessToken) { token.recycle(to: workspace) }
+
+    // MARK: Making
 
     /// - Parameter id: the `jti`, new.
     /// - Throws: `internal` if the user's claims make it longer than `Limits.accessToken`.

@@ -27,25 +27,36 @@ public struct UnverifiedToken: Sendable {
         by key: any SigningKey, as type: TokenType, in text: Span<UInt8>, using workspace: TokenWorkspace
     ) throws(UsherError) -> VerifiedToken {
         try checkHeader(key, type, text, workspace)
+        var buffers = workspace.take()
+        do throws(UsherError) {
+            let count = try check(key, text, into: &buffers.payload, &buffers.claims)
+            return VerifiedToken(buffers, count: count)
+        } catch {
+            workspace.giveBack(buffers)
+            throw error
+        }
+    }
+
+    /// Checks the signature, then decodes the payload and reads its claims.
+    /// - Returns: the payload's length.
+    private func check(
+        _ key: any SigningKey, _ text: Span<UInt8>, into bytes: inout [UInt8], _ claims: inout JSONReader
+    ) throws(UsherError) -> Int {
         // The key decides how long a signature is; Base64URL makes sure that there is one text for it.
         let length = key.algorithm.hashLength
-        var (payload, claims) = workspace.take()
         guard signature.count == Base64URL.encodedLength(length),
-            Base64URL.decode(text, in: signature, into: &payload) == length,
-            key.isValid(payload.span.extracting(0..<length), of: text.extracting(0..<self.payload.upperBound))
-        else {
-            workspace.giveBack(payload, claims)
-            throw .tokenInvalid("The token's signature is wrong.")
-        }
-        guard let count = Base64URL.decode(text, in: self.payload, into: &payload) else {
+            Base64URL.decode(text, in: signature, into: &bytes) == length,
+            key.isValid(bytes.span.extracting(0..<length), of: text.extracting(0..<payload.upperBound))
+        else { throw .tokenInvalid("The token's signature is wrong.") }
+        guard let count = Base64URL.decode(text, in: payload, into: &bytes) else {
             throw .tokenInvalid("The token's payload is not base64url.")
         }
         do throws(JSONFault) {
-            try claims.read(payload.span.extracting(0..<count))
+            try claims.read(bytes.span.extracting(0..<count))
         } catch {
             throw .tokenInvalid("The token's payload is not JSON: \(error.reason.rawValue).")
         }
-        return VerifiedToken(payload: payload, count: count, claims: claims)
+        return count
     }
 
     private func checkHeader(
@@ -80,27 +91,34 @@ public struct UnverifiedToken: Sendable {
 
 /// A token whose signature holds. Its payload is JSON as the wire's own reader takes it; what its claims say is not known yet.
 public struct VerifiedToken: ~Copyable {
-    fileprivate var bytes: [UInt8]
-    fileprivate let count: Int
-    /// Where the claims stand in the payload.
-    public fileprivate(set) var claims: JSONReader
+    fileprivate let buffers: TokenBuffers
+    /// The payload's length.
+    private let count: Int
 
-    fileprivate init(payload: [UInt8], count: Int, claims: JSONReader) {
-        bytes = payload
+    fileprivate init(_ buffers: consuming TokenBuffers, count: Int) {
+        self.buffers = buffers
         self.count = count
-        self.claims = claims
     }
+
+    /// Where the claims stand in the payload.
+    public var claims: JSONReader { _read { yield buffers.claims } }
 
     /// The payload's own bytes, for the duration of `body`.
     public borrowing func withPayload<R, E: Error>(_ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
-        try body(bytes.span.extracting(0..<count))
+        try body(buffers.payload.span.extracting(0..<count))
     }
+}
+
+/// What a token is decoded into.
+private struct TokenBuffers: ~Copyable {
+    var payload: [UInt8] = []
+    var claims = JSONReader(nesting: Limits.nesting)
 }
 
 /// Buffers that verification after verification uses, so that none of them allocates. Belongs to one thread.
 public final class TokenWorkspace {
-    private var payload: [UInt8] = []
-    private var claims = JSONReader(nesting: Limits.nesting)
+    /// Nil while a token has them.
+    private var buffers: TokenBuffers?
     private let usualAccessHeader: [UInt8]
     private let usualRefreshHeader: [UInt8]
 
@@ -111,23 +129,12 @@ public final class TokenWorkspace {
     }
 
     /// Takes the buffers of a token back that is no longer looked at.
-    public func recycle(_ token: consuming VerifiedToken) {
-        swap(&payload, &token.bytes)
-        swap(&claims, &token.claims)
-    }
+    public func recycle(_ token: consuming VerifiedToken) { giveBack(token.buffers) }
 
     /// Hands out the buffers; until they are given back, there are new ones.
-    fileprivate func take() -> (payload: [UInt8], claims: JSONReader) {
-        var taken = (payload: [UInt8](), claims: JSONReader(nesting: Limits.nesting))
-        swap(&taken.payload, &payload)
-        swap(&taken.claims, &claims)
-        return taken
-    }
+    fileprivate func take() -> TokenBuffers { buffers.take() ?? TokenBuffers() }
 
-    fileprivate func giveBack(_ payload: consuming [UInt8], _ claims: consuming JSONReader) {
-        self.payload = payload
-        self.claims = claims
-    }
+    fileprivate func giveBack(_ buffers: consuming TokenBuffers) { self.buffers = consume buffers }
 
     fileprivate func isUsualHeader(_ header: Span<UInt8>, _ type: TokenType) -> Bool {
         let usual =

@@ -3,7 +3,7 @@ import UsherModel
 public import UsherOperations
 
 /// From a line to a reply: reads the request, finds its operation, and carries it out, or hands out what is left to be done.
-public struct Dispatcher {
+public struct Dispatcher: ~Copyable {
     private var reader = JSONReader(nesting: Limits.nesting)
     private let operations = Registry.operations
     private let names = Registry.operations.map { Array($0.name.utf8) }

@@ -10,7 +10,7 @@ struct RequestID: Sendable {
 
     /// Nil if the request has none.
     /// - Throws: `bad_request`.
-    init?(of request: JSONReader, in line: Span<UInt8>) throws(UsherError) {
+    init?(of request: borrowing JSONReader, in line: Span<UInt8>) throws(UsherError) {
         guard let value = request.value("id", in: line) else { return nil }
         switch value.kind {
         case .string:

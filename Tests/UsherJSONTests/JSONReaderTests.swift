@@ -364,7 +364,8 @@ import UsherTesting
         let text = Array("{\"a\": \(array) ,\"b\":0}".utf8)
         var reader = JSONReader(nesting: 32)
         try reader.read(text)
-        let value = try #require(reader.value("a", in: text))
+        let found = reader.value("a", in: text)
+        let value = try #require(found)
         #expect(reader.elements(of: value, in: text).map { String(decoding: text[$0.range], as: UTF8.self) } == elements)
         #expect(reader.members.count == 2)
     }
@@ -373,7 +374,8 @@ import UsherTesting
         let text = Array(("{\"a\":" + String(repeating: "[", count: 31) + String(repeating: "]", count: 31) + "}").utf8)
         var reader = JSONReader(nesting: 32)
         try reader.read(text)
-        var array = try #require(reader.value("a", in: text))
+        let found = reader.value("a", in: text)
+        var array = try #require(found)
         for _ in 2...31 { array = try #require(reader.elements(of: array, in: text).first) }
         #expect(reader.elements(of: array, in: text).isEmpty)
     }

@@ -210,7 +210,8 @@ import UsherTesting
             #expect(text.allSatisfy { $0 >= 0x20 && $0 != 0x7f })
             var reader = JSONReader(nesting: 32)
             try reader.read(text)
-            let value = try #require(reader.value("t", in: text))
+            let found = reader.value("t", in: text)
+            let value = try #require(found)
             #expect(try Tree.read(value, in: text) == tree)
         }
     }

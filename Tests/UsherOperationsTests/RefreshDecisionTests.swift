@@ -32,7 +32,7 @@ struct RefreshDecisionTests {
         var session = session
         session.generation = generation
         let text = Array(harness.service.issuer.refreshToken(of: session, issuedAt: now).utf8)
-        return try harness.service.authenticateRefresh(text.span)
+        return try harness.service.issuer.authenticateRefresh(text.span)
     }
 
     private func decide(

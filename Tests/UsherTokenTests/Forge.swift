@@ -98,7 +98,7 @@ struct Forge {
     }
 
     func accessToken(_ text: [UInt8]) throws(UsherError) -> AccessToken {
-        let workspace = issuer.workspace()
+        let workspace = issuer.workspace
         return try AccessToken(verified(text, by: access, as: .access, workspace), issuer: settings.issuer)
     }
 
@@ -115,7 +115,7 @@ struct Forge {
     }
 
     func refreshToken(_ text: String) throws(UsherError) -> RefreshToken {
-        let workspace = issuer.workspace()
+        let workspace = issuer.workspace
         return try RefreshToken(verified(Array(text.utf8), by: refresh, as: .refresh, workspace))
     }
 

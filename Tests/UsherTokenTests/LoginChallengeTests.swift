@@ -13,7 +13,7 @@ import UsherModel
     }
 
     private func read(_ forge: Forge, _ text: String) throws(UsherError) -> LoginChallenge {
-        try LoginChallenge(forge.verified(Array(text.utf8), by: forge.refresh, as: .challenge, forge.issuer.workspace()))
+        try LoginChallenge(forge.verified(Array(text.utf8), by: forge.refresh, as: .challenge, forge.issuer.workspace))
     }
 
     @Test(arguments: MACAlgorithm.allCases) func `it says who and what for`(_ algorithm: MACAlgorithm) throws {

@@ -47,7 +47,7 @@ import UsherModel
         let forge = try Forge()
         let text = Array(try Self.issue(forge, .sample()).utf8)
         let strange = TokenWorkspace(accessHeader: [], refreshHeader: [])
-        let usual = forge.issuer.workspace()
+        let usual = forge.issuer.workspace
         let strangely = try forge.verified(text, by: forge.access, as: .access, strange)
         let usually = try forge.verified(text, by: forge.access, as: .access, usual)
         #expect(strangely.claims.members == usually.claims.members)

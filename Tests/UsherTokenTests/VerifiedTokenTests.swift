@@ -256,7 +256,7 @@ import UsherTesting
 
     @Test func `a workspace holds nothing over from token to token`() throws {
         let forge = try Forge()
-        let workspace = forge.issuer.workspace()
+        let workspace = forge.issuer.workspace
         let random = SeededRandom()
         let long = Forge.payload(("x", "\"" + String(repeating: "long ", count: 200) + "\""))
         let tokens: [(String, String?)] = [
