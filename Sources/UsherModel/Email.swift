@@ -36,6 +36,25 @@ public enum LoginName: Sendable, Equatable {
     case username(Username)
     case email(Email)
 
+    /// One with an `@` is an email.
+    /// - Returns: nil if no account can have it.
+    public init?(parsing raw: String) {
+        if raw.utf8.contains(UInt8(ascii: "@")) {
+            guard let email = try? Email(parsing: raw) else { return nil }
+            self = .email(email)
+        } else {
+            guard let username = try? Username(parsing: raw) else { return nil }
+            self = .username(username)
+        }
+    }
+
+    public var text: String {
+        switch self {
+        case .username(let username): username.text
+        case .email(let email): email.text
+        }
+    }
+
     /// What it is unique by.
     public var folded: String {
         switch self {

@@ -22,6 +22,8 @@ public struct Event: Sendable, Equatable {
         case password, recover, reset, confirm
         /// Users were brought along, or given out with their password hashes.
         case imported, exported
+        /// What an administrator did with an account, or looked at.
+        case userAdded, userChanged, userDeleted, userLoggedOut, userShown
         /// VERIFY, AUTHORIZE, or PROFILE that changes nothing, at debug level.
         case verify
         /// An operation that the peer may not call, a line that cannot be read, and the like.
@@ -42,6 +44,18 @@ public struct Event: Sendable, Equatable {
         /// The number of events that were not logged because there were too many like them.
         case repeated
         case notice
+    }
+
+    /// What an act has changed: before and after it, as the text of JSON objects that have the members that differ. Nil where there was
+    /// nothing before, or is nothing after. No password and no hash is in them.
+    public struct Change: Sendable, Equatable {
+        public let before: String?
+        public let after: String?
+
+        public init(before: String?, after: String?) {
+            self.before = before
+            self.after = after
+        }
     }
 
     /// As syslog(3) has them.
@@ -71,6 +85,8 @@ public struct Event: Sendable, Equatable {
     public var request: String?
     /// How many events this one stands for, and the peer's uid that they have in common: of a summary alone.
     public var count: Int?
+    /// What an administrator has changed.
+    public var change: Change?
     public var peerUID: UInt32?
     /// The settings and secrets that a reload has put in force, and those that it found changed and only a restart puts in force.
     public var changed: [String] = []

@@ -99,6 +99,12 @@ public struct Limits: Sendable, Equatable {
     /// Bytes of a page, past which no user begins: a connection may have asked for as many pages as it may have requests in flight.
     public static let exportBytes = 262_144
 
+    // MARK: Administering
+    /// Users of one page of USER_LIST.
+    public static let listUsers = 1_000
+    /// Users that are looked at for one page: whoever needs the store waits meanwhile.
+    public static let listScan = 5_000
+
     // MARK: Queues
     /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.
     public var hashWorkers = 0

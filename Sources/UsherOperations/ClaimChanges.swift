@@ -8,9 +8,9 @@ struct ClaimChanges: Sendable {
     private let changes: [(name: [UInt8], value: [UInt8]?)]
 
     /// Nil if the request has no `claims`.
-    /// - Parameter allowed: the names that may be changed.
+    /// - Parameter allowed: the names that may be changed; nil for all but those that tokens have already.
     /// - Throws: `invalid_field` of `claims`.
-    init?(of request: borrowing JSONReader, in line: Span<UInt8>, allowed: [String]) throws(UsherError) {
+    init?(of request: borrowing JSONReader, in line: Span<UInt8>, allowed: [String]?) throws(UsherError) {
         guard let value = request.value("claims", in: line) else { return nil }
         guard value.kind == .object else { throw .invalidField("claims", "The member \"claims\" must be an object.") }
         // In the replies that show it, it stands two levels deep.
@@ -25,8 +25,12 @@ struct ClaimChanges: Sendable {
         for member in object.members {
             let name = member.name.bytes(in: line)
             // By bytes: names that Unicode takes for equivalent are two.
-            guard allowed.contains(where: { $0.utf8.elementsEqual(name) }) else {
-                throw .invalidField("claims", "There is a claim that users may not set themselves (profile_claims).")
+            if let allowed {
+                guard allowed.contains(where: { $0.utf8.elementsEqual(name) }) else {
+                    throw .invalidField("claims", "There is a claim that users may not set themselves (profile_claims).")
+                }
+            } else if TokenIssuer.reservedClaims.contains(String(decoding: name, as: UTF8.self)) {
+                throw .reservedClaim
             }
             guard member.value.kind != .null else {
                 changes.append((name, nil))

@@ -58,8 +58,8 @@ struct ImportedUsers {
             createdAt: try reader.pastDate("created_at", in: text, now: now) ?? now)
         user.lastLoginAt = try reader.pastDate("last_login_at", in: text, now: now)
         user.emailVerified = try reader.bool("email_verified", in: text)
-        if let role = try reader.string("role", in: text) { user.role = try Self.role(role) }
-        user.permissions = try reader.permissions(in: text)
+        if let role = try reader.role(in: text) { user.role = role }
+        user.permissions = try reader.permissions("permissions", in: text) ?? []
         let isDisabled = try reader.bool("disabled", in: text)
         let hash = try passwordHash(try reader.string("password_hash", in: text))
         // Last: it reads another object.
@@ -73,21 +73,6 @@ struct ImportedUsers {
         let hash = PasswordHash(text)
         if let objection = hasher.objection(to: hash) { throw .invalidField("password_hash", objection) }
         return hash
-    }
-
-    private static func role(_ text: String) throws(UsherError) -> String {
-        let isWord = text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                true
-            default: false
-            }
-        }
-        guard isWord, (1...64).contains(text.utf8.count) else {
-            throw .invalidField("role", "A role is 1 to 64 ASCII letters, digits, '.', '_' or '-'.")
-        }
-        return text
     }
 }
 
@@ -119,24 +104,12 @@ extension JSONReader {
         return date
     }
 
-    fileprivate mutating func permissions(in text: Span<UInt8>) throws(UsherError) -> [Permission] {
-        guard let value = value("permissions", in: text) else { return [] }
-        guard value.kind == .array else { throw .permissionsAreNoList }
-        // Reading elements leaves the members as they are.
-        var permissions: [Permission] = []
-        for element in elements(of: value, in: text) {
-            guard let string = element.string(in: text) else { throw .permissionsAreNoList }
-            permissions.append(try Permission(granting: string))
-        }
-        return permissions
-    }
-
     /// The claims as they stand there, on one line; the reader holds their members then.
     fileprivate mutating func claims(_ value: JSONValue, in text: Span<UInt8>) throws(UsherError) -> String {
         guard value.kind == .object else { throw .invalidField("claims", "The member \"claims\" must be an object.") }
         try readAgain(text, value.range)
         for member in members where TokenIssuer.reservedClaims.contains(member.name.string(in: text) ?? "") {
-            throw .invalidField("claims", "A custom claim cannot have the name of a claim that tokens have already, such as sub.")
+            throw .reservedClaim
         }
         var writer = JSONWriter()
         writer.rawOnOneLine(text.extracting(value.range))
@@ -145,9 +118,6 @@ extension JSONReader {
 }
 
 extension UsherError {
-    fileprivate static let permissionsAreNoList = invalidField(
-        "permissions", "The member \"permissions\" must be a list of strings.")
-
     /// The same of a line of an imported file.
     func at(line: Int) -> UsherError {
         guard case .field(let field) = detail else { return self }

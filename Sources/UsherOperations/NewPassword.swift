@@ -1,14 +1,16 @@
 import UsherJSON
 import UsherModel
 
-/// The password that is to take the place of an account's: `new_password`.
+/// The password that is to take the place of an account's.
 struct NewPassword: Sendable {
     private let secret: SharedSecret
     private let quality: [any PasswordQuality]
 
     /// - Throws: `missing_field`, `invalid_field`, `weak_password`.
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
-        secret = try request.requiredSecret("new_password", in: line)
+    init(
+        reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService, as name: StaticString = "new_password"
+    ) throws(UsherError) {
+        secret = try request.requiredSecret(name, in: line)
         quality = service.quality
         try service.passwords.check(secret.bytes)
     }

@@ -85,6 +85,8 @@ public final class Attempt {
     public var finding: Event.Kind?
     /// What the journal says beyond the result.
     public var remark: String?
+    /// What it has changed of the account, for the journal.
+    public var change: Event.Change?
 
     public init(caller: Caller) { self.caller = caller }
 }

@@ -59,7 +59,7 @@ struct Profile: DeferredRequest {
         }
         let new = try changed(old)
         // Signing is the reactor's: it cannot be tried where the store has the last word.
-        try check(new.user, service)
+        try service.requireFit(new.user, field: claims != nil ? "claims" : email != nil ? "email" : "username")
         // By an email that is not confirmed, RESET takes the second factor away.
         if new.user.email.folded != old.user.email.folded { try await service.demand(code, of: old) }
         let until = service.lastIssued(or: bearer)
@@ -95,15 +95,6 @@ struct Profile: DeferredRequest {
         if let email { new.user.email = email }
         if let claims { new.user.claims = try claims.applied(to: old.user) }
         return new
-    }
-
-    /// - Throws: `invalid_field` where tokens would not fit a cookie any more.
-    private func check(_ user: User, _ service: AuthService) throws(UsherError) {
-        // Where tokens carry no claims, the user object in replies still does.
-        guard !service.issuer.fits(user) || user.claims.utf8.count > Limits.accessToken else { return }
-        throw .invalidField(
-            claims != nil ? "claims" : email != nil ? "email" : "username",
-            "With this an access token would have more than \(Limits.accessToken) bytes.")
     }
 
     private struct Shown: Output {

@@ -17,6 +17,13 @@ public enum Registry {
         TOTPRequest.operation,
         Import.operation,
         Export.operation,
+        UserAdd.operation,
+        UserShow.operation,
+        UserList.operation,
+        UserSet.operation,
+        UserDelete.operation,
+        UserSessions.operation,
+        UserLogout.operation,
         Ping.operation,
         Help.operation,
     ]

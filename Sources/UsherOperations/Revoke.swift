@@ -127,7 +127,7 @@ struct Revoke: DeferredRequest {
             return Revoked(
                 isRevoked: try await end(revocation, isLive: isLive, until: until, proof: proof, on: service, as: attempt))
         case .picked(let session, let user):
-            return Revoked(isRevoked: try await end(session, of: user, on: service, as: attempt))
+            return Revoked(isRevoked: try await service.end(session, of: user, as: attempt))
         case .user(let user, let session):
             var ended: [Revocation] = []
             if let user {
@@ -140,32 +140,6 @@ struct Revoke: DeferredRequest {
             if !ended.contains(where: { $0.id == session.id }) { try await revokeUnknown(session, on: service) }
             return Revoked(isRevoked: true)
         }
-    }
-
-    /// - Returns: whether the session is that user's, and was live.
-    private func end(
-        _ id: SessionID, of user: UserID, on service: AuthService, as attempt: Attempt
-    ) async throws(UsherError) -> Bool {
-        let now = service.clock.now()
-        let found = Lock<StoredSession?>(nil)
-        do throws(UsherError) {
-            try await service.store.update(id) { stored, _ in
-                guard let stored, stored.account.user.id == user, stored.session.endedAt == nil, stored.session.expiresAt > now
-                else { return .keep(()) }
-                found.withLock { $0 = stored }
-                return .end(now, ())
-            }
-        } catch {
-            // Before the store has told whose session it is, it may be anybody's: then it is not refused.
-            if error.code == .storeUnavailable, let session = found.withLock({ $0 })?.session {
-                service.refuseUnsettled(session.revocation)
-            }
-            throw error
-        }
-        guard let ended = found.withLock({ $0 }) else { return false }
-        attempt.user = ended.account.user
-        service.refuse([ended.session.revocation])
-        return true
     }
 
     private enum Found: Sendable {
@@ -228,6 +202,31 @@ extension AuthService {
     /// An upper bound of the `exp` of any access token that is issued under the present settings, and of the one that was shown.
     func lastIssued(or bearer: Bearer) -> NumericDate {
         max(clock.now() + tokens.refreshGrace + tokens.accessExpiry, bearer.until)
+    }
+
+    /// Ends a session that somebody has picked from a list.
+    /// - Returns: whether it is that user's, and was live.
+    func end(_ id: SessionID, of user: UserID, as attempt: Attempt) async throws(UsherError) -> Bool {
+        let now = clock.now()
+        let found = Lock<StoredSession?>(nil)
+        do throws(UsherError) {
+            try await store.update(id) { stored, _ in
+                guard let stored, stored.account.user.id == user, stored.session.endedAt == nil, stored.session.expiresAt > now
+                else { return .keep(()) }
+                found.withLock { $0 = stored }
+                return .end(now, ())
+            }
+        } catch {
+            // Before the store has told whose session it is, it may be anybody's: then it is not refused.
+            if error.code == .storeUnavailable, let session = found.withLock({ $0 })?.session {
+                refuseUnsettled(session.revocation)
+            }
+            throw error
+        }
+        guard let ended = found.withLock({ $0 }) else { return false }
+        attempt.user = ended.account.user
+        refuse([ended.session.revocation])
+        return true
     }
 
     /// Runs `work`; if the store fails in it, refuses in memory at once what it was to make durable.

@@ -21,29 +21,37 @@ struct Sessions: DeferredRequest {
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
         _ = try await service.account(of: bearer, as: attempt)
-        let sessions = try await service.store.sessions(of: bearer.user, at: service.clock.now())
-        // One that is refused in memory alone is ended as soon as the store can.
-        return Listed(sessions: sessions.filter { !service.isBlocked($0.id) }, current: bearer.session)
+        return SessionList(sessions: try await service.sessions(of: bearer.user), current: bearer.session)
     }
+}
 
-    private struct Listed: Output {
-        let sessions: [Session]
-        let current: SessionID
+/// What SESSIONS and USER_SESSIONS answer.
+struct SessionList: Output {
+    let sessions: [Session]
+    /// That of whoever asks; nil where they have none among them.
+    let current: SessionID?
 
-        func write(to writer: inout JSONWriter) {
-            writer.name("sessions")
-            writer.openArray()
-            for session in sessions { session.write(to: &writer, isCurrent: session.id == current) }
-            writer.closeArray()
-        }
+    func write(to writer: inout JSONWriter) {
+        writer.name("sessions")
+        writer.openArray()
+        for session in sessions { session.write(to: &writer, isCurrent: current.map { $0 == session.id }) }
+        writer.closeArray()
+    }
+}
+
+extension AuthService {
+    /// The sessions of a user that can be refreshed, the one used last first.
+    func sessions(of user: UserID) async throws(UsherError) -> [Session] {
+        // One that is refused in memory alone is ended as soon as the store can.
+        try await store.sessions(of: user, at: clock.now()).filter { !isBlocked($0.id) }
     }
 }
 
 extension Session {
-    fileprivate func write(to writer: inout JSONWriter, isCurrent: Bool) {
+    fileprivate func write(to writer: inout JSONWriter, isCurrent: Bool?) {
         writer.openObject()
         writer.member("id", id.description)
-        writer.member("current", isCurrent)
+        if let isCurrent { writer.member("current", isCurrent) }
         writer.member("audience", audience)
         writer.member("created_at", createdAt)
         writer.member("last_used_at", rotatedAt)

@@ -33,7 +33,7 @@ extension SQLiteStore {
 }
 
 extension Transaction {
-    fileprivate func edit(
+    func edit(
         _ id: UserID, until: NumericDate, _ change: (inout Account) throws(UsherError) -> Void
     ) throws(StoreFault) -> EditedAccount? {
         guard let old = try account(id) else { return nil }

@@ -23,7 +23,7 @@ extension Transaction {
     }
 
     /// What could reset the password before cannot reset the new one.
-    private func setPassword(of account: Account, to hash: PasswordHash) throws(StoreFault) {
+    func setPassword(of account: Account, to hash: PasswordHash) throws(StoreFault) {
         let id = account.user.id
         try database.run("UPDATE users SET password_hash = ? WHERE id = ?", [.text(hash.text), .id(id.uuid)])
         try count(account.passwordHash, -1)

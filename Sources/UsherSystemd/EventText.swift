@@ -1,7 +1,7 @@
 import UsherModel
 
 extension Event {
-    /// The event in one line of printable ASCII: `message op=… result=… user=… peer=uid:pid ip=… request=… count=…`, what is absent left
+    /// The event in one line of printable ASCII: `message op=… result=… user=… peer=uid:pid ip=… request=… count=… before=… after=…`, what is absent left
     /// out. No value can look like another field, or end the line.
     var text: String {
         var text = Escape.quotedIfNeeded(message, blanks: true)
@@ -16,6 +16,8 @@ extension Event {
         add("ip", clientAddress?.description)
         add("request", request)
         add("count", count.map { "\($0)" })
+        add("before", change?.before)
+        add("after", change?.after)
         return text
     }
 }

@@ -20,6 +20,8 @@ func fields(for event: Event) -> [[UInt8]] {
     add("USHER_CLIENT_IP", event.clientAddress?.description)
     add("USHER_REQUEST", event.request)
     add("USHER_COUNT", event.count.map { String($0) })
+    add("USHER_BEFORE", event.change?.before)
+    add("USHER_AFTER", event.change?.after)
     add("USHER_CHANGED", event.changed.isEmpty ? nil : event.changed.joined(separator: ","))
     add("USHER_PENDING", event.pending.isEmpty ? nil : event.pending.joined(separator: ","))
     return fields

@@ -8,27 +8,7 @@ extension InMemoryStore {
     public func edit(
         _ id: UserID, until: NumericDate, _ change: @escaping @Sendable (inout Account) throws(UsherError) -> Void
     ) async throws(UsherError) -> EditedAccount? {
-        try perform { state throws(UsherError) in
-            guard let old = state.accounts[id] else { return nil }
-            var new = old
-            try change(&new)
-            if state.usernames[new.user.username.folded].map({ $0 != id }) ?? false {
-                throw UsherError(.accountExists, detail: .field("username"))
-            }
-            if state.emails[new.user.email.folded].map({ $0 != id }) ?? false {
-                throw UsherError(.accountExists, detail: .field("email"))
-            }
-            var revocation: Revocation?
-            if new.outdatesTokens(of: old) {
-                new.user.version += 1
-                revocation = state.refuseTokens(of: id, before: new.user.version, until)
-            }
-            state.remove(old.user)
-            state.usernames[new.user.username.folded] = id
-            state.emails[new.user.email.folded] = id
-            state.accounts[id] = new
-            return EditedAccount(account: new, revocation: revocation)
-        }
+        try perform { state throws(UsherError) in try state.edit(id, until: until, change) }
     }
 
     public func delete(
@@ -57,6 +37,30 @@ extension InMemoryStore {
 }
 
 extension InMemoryStore.State {
+    mutating func edit(
+        _ id: UserID, until: NumericDate, _ change: (inout Account) throws(UsherError) -> Void
+    ) throws(UsherError) -> EditedAccount? {
+        guard let old = accounts[id] else { return nil }
+        var new = old
+        try change(&new)
+        if usernames[new.user.username.folded].map({ $0 != id }) ?? false {
+            throw UsherError(.accountExists, detail: .field("username"))
+        }
+        if emails[new.user.email.folded].map({ $0 != id }) ?? false {
+            throw UsherError(.accountExists, detail: .field("email"))
+        }
+        var revocation: Revocation?
+        if new.outdatesTokens(of: old) {
+            new.user.version += 1
+            revocation = refuseTokens(of: id, before: new.user.version, until)
+        }
+        remove(old.user)
+        usernames[new.user.username.folded] = id
+        emails[new.user.email.folded] = id
+        accounts[id] = new
+        return EditedAccount(account: new, revocation: revocation)
+    }
+
     fileprivate mutating func remove(_ user: User) {
         accounts[user.id] = nil
         usernames[user.username.folded] = nil

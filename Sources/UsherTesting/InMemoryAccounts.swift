@@ -80,7 +80,7 @@ extension InMemoryStore.State {
         return user
     }
 
-    fileprivate mutating func setPassword(of user: UserID, to hash: PasswordHash) {
+    mutating func setPassword(of user: UserID, to hash: PasswordHash) {
         accounts[user]?.passwordHash = hash
         tokens.removeAll { $0.user == user && $0.stored.purpose == .reset }
     }

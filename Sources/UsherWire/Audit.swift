@@ -41,6 +41,7 @@ extension Event {
         self.init(
             kind, priority, message, op: operation?.name, result: error?.code.rawValue ?? "ok", user: attempt.user?.username.text,
             userID: attempt.user?.id, peer: attempt.caller.peer, clientAddress: attempt.client.address, request: id?.text)
+        change = attempt.change
     }
 
     fileprivate static func classify(
@@ -54,6 +55,8 @@ extension Event {
         case .refreshReuse: return (.refreshReuse, isOurs ? .error : .warning)
         case .imported: return (.imported, error == nil ? .info : isOurs ? .error : .notice)
         case .exported: return (.exported, error == nil ? .info : isOurs ? .error : .notice)
+        case .userAdded, .userChanged, .userDeleted, .userLoggedOut, .userShown:
+            return (kind ?? .refused, error == nil ? .info : isOurs ? .error : .notice)
         case _ where isOurs: return (.failure, .error)
         case .register, .login, .revoke, .profile, .delete, .password, .recover, .reset, .confirm, .totp:
             return (kind ?? .refused, error == nil ? .info : .notice)

@@ -11,7 +11,7 @@ import pytest
 from .connection import Connection, assert_failure, assert_ok
 from .people import Person
 
-ADMINISTRATIVE = {"IMPORT", "EXPORT"}
+ADMINISTRATIVE = {"IMPORT", "EXPORT", "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT"}
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ public final class ScriptedStore: Store {
             updateSecondFactor, lastPurge, throttles, keep
         case issue, oneTimeToken, confirmEmail, changePassword, resetPassword
         case clearStage, stage, commitStage, accounts
+        case find, administer, users
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void

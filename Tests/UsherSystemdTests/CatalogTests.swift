@@ -37,9 +37,10 @@ import UsherModel
     }
 
     @Test("The fields that entries quote are fields that events have") func fieldsExist() throws {
-        let names = [EventTextTests.full, EventTextTests.summary, EventTextTests.reload].flatMap(fields(for:)).map {
-            $0.prefix { $0 != UInt8(ascii: "=") }
-        }
+        let names = [EventTextTests.full, EventTextTests.summary, EventTextTests.reload, EventTextTests.act].flatMap(fields(for:))
+            .map {
+                $0.prefix { $0 != UInt8(ascii: "=") }
+            }
         let known = Set(names.map { String(decoding: $0, as: UTF8.self) })
         for entry in try Self.entries() {
             for quoted in entry.text.matches(of: /@(\w+)@/) { #expect(known.contains(String(quoted.output.1)), "\(entry.id)") }

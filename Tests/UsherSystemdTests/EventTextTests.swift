@@ -18,6 +18,13 @@ import UsherModel
         return event
     }()
 
+    /// What an administrator did.
+    static let act = {
+        var event = Event(.userChanged, .info, "USER_SET granted", op: "USER_SET", result: "ok", user: "ada", userID: id)
+        event.change = Event.Change(before: #"{"role":"user"}"#, after: #"{"role":"é"}"#)
+        return event
+    }()
+
     /// What a reload found.
     static let reload = {
         var event = Event(.reloaded, .notice, "settings were read anew", result: "ok")
@@ -25,6 +32,13 @@ import UsherModel
         event.pending = ["password.workers"]
         return event
     }()
+
+    @Test func whatChangedIsTold() {
+        #expect(
+            Self.act.text == #"""
+                USER_SET granted op=USER_SET result=ok user=ada before="{\"role\":\"user\"}" after="{\"role\":\"\u{e9}\"}"
+                """#)
+    }
 
     @Test func line() {
         #expect(

@@ -1,0 +1,33 @@
+import UsherJSON
+import UsherModel
+
+/// USER_DELETE: what DELETE does, to any account.
+struct UserDelete: DeferredRequest {
+    static let operation = Operation(
+        name: "USER_DELETE",
+        summary: "Delete an account.",
+        members: [.init("user", "string: an id, a username or an email")],
+        example: #"{"op":"USER_DELETE","user":"ada"}"#,
+        event: .userDeleted, place: .admin,
+        run: .deferred { request, line, _ throws(UsherError) in UserDelete(key: try request.accountKey(in: line)) })
+
+    let key: AccountKey?
+
+    func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
+        let record = try await service.find(key, as: attempt)
+        let revocation = try await service.store.delete(record.user.id, verified: nil, until: service.lastExpiry())
+        guard let revocation else { throw .noSuchUser }
+        service.refuse([revocation])
+        attempt.change = Event.Change(from: record, to: nil)
+        return Deleted(record: record)
+    }
+
+    private struct Deleted: Output {
+        let record: AccountRecord
+
+        func write(to writer: inout JSONWriter) {
+            AdministeredUser(record: record).write(to: &writer)
+            writer.member("deleted", true)
+        }
+    }
+}

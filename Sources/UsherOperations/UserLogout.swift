@@ -1,0 +1,50 @@
+import UsherJSON
+import UsherModel
+
+/// USER_LOGOUT: ends the sessions of a user, or one of them.
+struct UserLogout: DeferredRequest {
+    static let operation = Operation(
+        name: "USER_LOGOUT",
+        summary: "End the sessions of a user, or one of them.",
+        members: [
+            .init("user", "string: an id, a username or an email"),
+            .init("session", "string, optional: the id of the one that is to end"),
+        ],
+        example: #"{"op":"USER_LOGOUT","user":"ada"}"#,
+        event: .userLoggedOut, place: .admin,
+        run: .deferred { request, line, _ throws(UsherError) in try UserLogout(reading: request, line) })
+
+    private let key: AccountKey?
+    private let session: SessionID?
+
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>) throws(UsherError) {
+        key = try request.accountKey(in: line)
+        guard let text = try request.string("session", in: line) else {
+            session = nil
+            return
+        }
+        guard let id = UUIDv7(parsing: text) else {
+            throw .invalidField("session", "The member \"session\" must be an id, as USER_SESSIONS gives it.")
+        }
+        session = SessionID(id)
+    }
+
+    func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
+        let user = try await service.find(key, as: attempt).user.id
+        let count: Int
+        if let session {
+            count = try await service.end(session, of: user, as: attempt) ? 1 : 0
+        } else {
+            let ended = try await service.store.endSessions(of: user, at: service.clock.now())
+            service.refuse(ended)
+            count = ended.count
+        }
+        attempt.remark = "\(count.grouped) sessions ended"
+        return Ended(count: count)
+    }
+
+    private struct Ended: Output {
+        let count: Int
+        func write(to writer: inout JSONWriter) { writer.member("sessions_ended", Int64(count)) }
+    }
+}
