@@ -103,7 +103,7 @@ public struct Limits: Sendable, Equatable {
     /// Users of one page of USER_LIST.
     public static let listUsers = 1_000
     /// Users that are looked at for one page: whoever needs the store waits meanwhile.
-    public static let listScan = 5_000
+    public static let listScan = 2_000
 
     // MARK: Queues
     /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.

@@ -42,12 +42,12 @@ extension Transaction {
         var page = GatheredPage(query)
         let after: UserID? = if case .id(let id) = query.after { id } else { nil }
         let place = Value.id(after?.uuid ?? UUIDv7(high: 0, low: 0))
-        if let role = query.role {
-            try gather(UserList.byRole, behind: place, [.text(role)], to: &page)
-        } else if query.isDisabled == true {
-            try gather(UserList.disabled, behind: place, to: &page)
+        if query.isDisabled == true {
+            try gather(UserList.disabled, behind: place, to: &page, passingOver: query.role != nil)
+        } else if let role = query.role {
+            try gather(UserList.byRole, behind: place, [.text(role)], to: &page, passingOver: query.isDisabled != nil)
         } else {
-            try gather(UserList.byID, behind: place, to: &page)
+            try gather(UserList.byID, behind: place, to: &page, passingOver: query.isDisabled != nil)
         }
         return UserPage(users: page.users, next: page.hasMore ? page.last.map { .id($0.id) } : nil)
     }
@@ -63,23 +63,31 @@ extension Transaction {
         }
         // What begins with a text is less than it with a DEL, which no name has.
         let range: [Value] = [.text(search), .text(search + "\u{7f}")]
-        if !isPastUsernames { try gather(UserList.byUsername, behind: .text(username), range, to: &page) }
+        if !isPastUsernames {
+            let isFiltered = query.role != nil || query.isDisabled != nil
+            try gather(UserList.byUsername, behind: .text(username), range, to: &page, passingOver: isFiltered)
+        }
         let lastByUsername = page.last
         if !page.hasMore {
-            try gather(UserList.byEmail, behind: .text(email), range, to: &page) { $0.username.folded.hasPrefix(search) }
+            try gather(UserList.byEmail, behind: .text(email), range, to: &page, passingOver: true) {
+                $0.username.folded.hasPrefix(search)
+            }
         }
         guard page.hasMore, let last = page.last else { return UserPage(users: page.users, next: nil) }
         let isByUsername = last.id == lastByUsername?.id
         return UserPage(users: page.users, next: .name(isByUsername ? .username(last.username) : .email(last.email)))
     }
 
-    /// - Parameter isListed: whether an account that is come across is on another page.
+    /// - Parameters:
+    ///   - passesOver: whether accounts that are come across may not belong on the page.
+    ///   - isListed: whether one is on another page.
     private func gather(
         _ way: StaticString, behind place: Value, _ values: [Value] = [], to page: inout GatheredPage,
-        unless isListed: (User) -> Bool = { _ in false }
+        passingOver passesOver: Bool, unless isListed: (User) -> Bool = { _ in false }
     ) throws(StoreFault) {
         // One more than may be looked at tells whether there are more.
-        let ids = try database.all(way, [place, .integer(Int64(Limits.listScan + 1))] + values) { row throws(StoreFault) in
+        let most = passesOver ? Limits.listScan : page.query.most
+        let ids = try database.all(way, [place, .integer(Int64(most) + 1)] + values) { row throws(StoreFault) in
             UserID(try row.id())
         }
         for id in ids {
@@ -95,7 +103,7 @@ extension Transaction {
 
 /// A page that is being gathered.
 private struct GatheredPage {
-    private let query: UserQuery
+    let query: UserQuery
     private(set) var users: [AccountRecord] = []
     /// The last one that was looked at.
     private(set) var last: User?

@@ -4,7 +4,7 @@ struct BareWord {
     func json(of line: Span<UInt8>) -> [UInt8]? {
         guard line.count > 0, line.count <= 64 else { return nil }
         // A request has other bytes, and nothing of one is copied: it may hold a password.
-        for index in 0..<line.count where line[index] != UInt8(ascii: " ") && !line[index].isASCIILetter { return nil }
+        for index in 0..<line.count where line[index] != UInt8(ascii: " ") && !line[index].isOfAName { return nil }
         let words = String(decoding: (0..<line.count).map { line[$0] }, as: UTF8.self)
             .split(separator: " ", omittingEmptySubsequences: false)
         switch (words.first?.uppercased(), words.count) {
@@ -18,5 +18,8 @@ struct BareWord {
 }
 
 extension UInt8 {
-    fileprivate var isASCIILetter: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self | 0x20) }
+    /// Whether an operation's name may have it: an ASCII letter, or `_`.
+    fileprivate var isOfAName: Bool {
+        self == UInt8(ascii: "_") || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self | 0x20)
+    }
 }

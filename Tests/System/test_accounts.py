@@ -1,6 +1,6 @@
 """
 What an account may be besides what REGISTER makes of it: disabled, with permissions and claims of its own, with a hash from elsewhere.
-No operation sets these yet, so the tests write into the database of a daemon that is stopped.
+The tests write into the database of a daemon that is stopped, so that also what no operation would set can be tried.
 """
 
 import contextlib

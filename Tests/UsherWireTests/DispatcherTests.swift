@@ -113,7 +113,7 @@ struct DispatcherTests {
         #expect(bare.error == "bad_request")
     }
 
-    @Test(arguments: ["PING", "ping", "Ping", "HELP", "help", "HELP login", "help LOGIN"])
+    @Test(arguments: ["PING", "ping", "Ping", "HELP", "help", "HELP login", "HELP user_set", "help LOGIN"])
     func bareWords(_ line: String) async {
         let reply = await harness.ask(line)
         #expect(reply.isOK)
