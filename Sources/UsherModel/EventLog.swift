@@ -24,6 +24,8 @@ public struct Event: Sendable, Equatable {
         case imported, exported
         /// What an administrator did with an account, or looked at.
         case userAdded, userChanged, userDeleted, userLoggedOut, userShown
+        /// An administrator has changed, made or deleted a role.
+        case roleChanged
         /// VERIFY, AUTHORIZE, or PROFILE that changes nothing, at debug level.
         case verify
         /// An operation that the peer may not call, a line that cannot be read, and the like.

@@ -29,6 +29,9 @@ public struct Limits: Sendable, Equatable {
     // MARK: Tokens and sessions
     /// The longest access token that is issued, in bytes: it fits a cookie.
     public static let accessToken = 3_500
+    /// Of what a role allows, as it stands in tokens: so much of each is kept free for it.
+    public static let rolePermissions = 600
+    public static let roles = 1_000
     /// Live sessions of one user. `[token] max_sessions`.
     public var sessionsPerUser = 100
     /// Revocations in force, by which no more single tokens are revoked, only sessions. `[token] max_revocations`.

@@ -53,16 +53,18 @@ public struct Revocation: Sendable, Equatable, Hashable {
         case session = 1
         /// The tokens of a user that are older than a version of the account, by their `sub`.
         case user = 2
+        /// The tokens of all who have a role, that are older than its last change, by their `role`.
+        case role = 3
     }
 
     public let kind: Kind
-    /// The `jti`, `sid` or `sub`.
+    /// The `jti`, `sid`, `sub` or `role`.
     public let id: String
     /// The last `exp` of a token that this is about: kept until then, and the clock tolerance more.
     public let until: NumericDate
     /// Of a token, the session that it counts for (`Limits.revokedTokensPerSession`).
     public let session: String?
-    /// Of a user, the least `ver` of a token that is good; `deleted` for none.
+    /// Of a user, the least `ver` of a token that is good; `deleted` for none. Of a role, the least `rver`.
     public let version: Int64
 
     /// The version of an account that there is no more: no token has it.

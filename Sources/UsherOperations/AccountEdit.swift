@@ -72,10 +72,3 @@ struct AccountEdit: Sendable {
         return new
     }
 }
-
-extension [Permission] {
-    /// As AUTHORIZE compares them: names that Unicode takes for equivalent are two.
-    fileprivate func contains(bytesOf permission: Permission) -> Bool {
-        contains { $0.text.utf8.elementsEqual(permission.text.utf8) }
-    }
-}

@@ -22,6 +22,7 @@ public final class AuthService {
     let hash: any KeyedHash
     let seal: any SecretSeal
     private(set) var revocations = Revocations()
+    private(set) var roles = Roles()
     var throttle: Throttle
     var importUnderWay: ImportUnderWay?
 
@@ -73,6 +74,7 @@ public final class AuthService {
     public func load() async throws(UsherError) {
         // All that were not purged: a clock that is ahead for now must not leave any out.
         refuse(try await store.revocations(since: .min))
+        roles = try await store.roles()
         try await restoreThrottle()
         horizon = PurgeHorizon(
             from: try await store.lastPurge(), wall: clock.now() - TokenSettings.longestClockTolerance,
@@ -115,6 +117,12 @@ public final class AuthService {
     func isBlocked(_ session: SessionID) -> Bool { revocations.contains(.session, session.description) }
 
     // MARK: Revocation: commit, then memory, then reply
+
+    /// What a role allows from now on. To be called after it is durable.
+    func adopt(_ edited: EditedRole) {
+        roles.adopt(edited)
+        if let revocation = edited.revocation { refuse([revocation]) }
+    }
 
     /// From now on these do not verify. To be called after they are durable.
     public func refuse(_ revoked: [Revocation]) {

@@ -63,7 +63,7 @@ struct Confirm: DeferredRequest {
             let user = try await service.store.confirmEmail(by: digest, at: service.clock.now())
             attempt.user = user
             attempt.remark = "the email is confirmed"
-            return Confirmed(user: user)
+            return Confirmed(user: service.roles.granted(to: user))
         }
     }
 

@@ -48,7 +48,7 @@ struct Profile: DeferredRequest {
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
         attempt.client = client
         guard username != nil || email != nil || claims != nil || password != nil else {
-            return Shown(user: try await service.account(of: bearer, as: attempt).user)
+            return Shown(user: service.roles.granted(to: try await service.account(of: bearer, as: attempt).user))
         }
         attempt.finding = .profile
         let old: Account
@@ -72,7 +72,7 @@ struct Profile: DeferredRequest {
         if let revocation = edited.revocation { service.refuse([revocation]) }
         attempt.user = edited.account.user
         if edited.account.user.username != old.user.username { attempt.remark = "the username was \(old.user.username)" }
-        return Shown(user: edited.account.user)
+        return Shown(user: service.roles.granted(to: edited.account.user))
     }
 
     private func edit(

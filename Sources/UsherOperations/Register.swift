@@ -58,7 +58,9 @@ struct Register: DeferredRequest {
             try await service.store.create(account, session: nil)
             attempt.user = user
             // If this fails, CONFIRM issues one.
-            return Unconfirmed(user: user, confirmation: try await service.issueToken(for: .confirmation, to: .user(user.id)))
+            return Unconfirmed(
+                user: service.roles.granted(to: user),
+                confirmation: try await service.issueToken(for: .confirmation, to: .user(user.id)))
         }
         let session = service.newSession(of: user.id, audience: audience, client: client)
         try await service.store.create(account, session: session)

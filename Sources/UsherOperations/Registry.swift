@@ -24,6 +24,11 @@ public enum Registry {
         UserDelete.operation,
         UserSessions.operation,
         UserLogout.operation,
+        RoleList.operation,
+        RoleShow.operation,
+        RoleGrant.operation,
+        RoleRevoke.operation,
+        RoleDelete.operation,
         Ping.operation,
         Help.operation,
     ]

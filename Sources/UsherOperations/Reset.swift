@@ -42,16 +42,17 @@ struct Reset: DeferredRequest {
         // Who guessed at the old password, and kept its user out with that, has nothing to do with the new one.
         await service.clearThrottle(of: user.id)
         attempt.user = reset.user
-        return Done(reset: reset)
+        return Done(user: service.roles.granted(to: reset.user), ended: reset.ended.count)
     }
 
     private struct Done: Output {
-        let reset: PasswordReset
+        let user: User
+        let ended: Int
 
         func write(to writer: inout JSONWriter) {
             writer.name("user")
-            reset.user.write(to: &writer)
-            writer.member("sessions_ended", Int64(reset.ended.count))
+            user.write(to: &writer)
+            writer.member("sessions_ended", Int64(ended))
         }
     }
 }

@@ -38,11 +38,13 @@ extension AuthService {
     /// - Throws: `internal` if the user's claims make the access token too long.
     func grant(_ session: Session, to user: User, at now: NumericDate) throws(UsherError) -> SessionGrant {
         // It never outlives its session, nor what the store knows to be the last `exp` issued for it.
+        let user = roles.granted(to: user)
         let expiresAt = min(now + tokens.accessExpiry, session.expiresAt, session.accessUntil)
         return SessionGrant(
             user: user,
             accessToken: try issuer.accessToken(
-                id: newID(), user: user, session: session.id, audience: session.audience, issuedAt: now, expiresAt: expiresAt),
+                id: newID(), user: user, session: session.id, audience: session.audience, issuedAt: now, expiresAt: expiresAt,
+                rolesVersion: roles.version),
             refreshToken: issuer.refreshToken(of: session, issuedAt: now), expiresIn: expiresAt - now,
             refreshExpiresIn: session.expiresAt - now)
     }

@@ -19,7 +19,7 @@ extension Transaction {
             row throws(StoreFault) in try row.integer()
         }
         if let until {
-            if revocation.until > until || revocation.kind == .user {
+            if revocation.until > until || revocation.version > 0 {
                 try database.run(
                     "UPDATE revocations SET until = max(until, ?3), version = max(version, ?4) WHERE kind = ?1 AND id = ?2",
                     key + [.integer(revocation.until), .integer(revocation.version)])

@@ -76,7 +76,7 @@ enum Schema {
 
     /// What version 3 adds, each beside what uses it.
     private static let version3 =
-        throttles + knownAddresses + accountVersions + secondFactors + dataKey + oneTimeTokens + stage + userLists
+        throttles + knownAddresses + accountVersions + secondFactors + dataKey + oneTimeTokens + stage + roles + userLists
 
     /// By it the revoked tokens of a session are counted.
     private static let revocationsSession: StaticString =
@@ -182,6 +182,7 @@ enum Schema {
         try checkSecondFactors(database)
         try database.run("SELECT id FROM data_key LIMIT 1")
         try checkOneTimeTokens(database)
+        try checkRoles(database)
         try checkUserLists(database)
     }
 }

@@ -91,7 +91,7 @@ extension Event {
         guard priority != .debug else { return false }
         switch kind {
         case .register, .login, .refresh, .revoke, .profile, .sessions, .delete, .totp, .password, .recover, .reset, .confirm,
-            .userAdded, .userChanged, .userDeleted, .userLoggedOut, .userShown,
+            .userAdded, .userChanged, .userDeleted, .userLoggedOut, .userShown, .roleChanged,
             .verify, .refused, .failure:
             return result != "ok"
         case .limit: return true

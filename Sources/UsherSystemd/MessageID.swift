@@ -34,6 +34,7 @@ extension Event.Kind {
         case .userDeleted: "549db695c1554f2b9e2dc59c49bd4353"
         case .userLoggedOut: "b905b4c8239c4ca099f95abe2e08c1aa"
         case .userShown: "cae190310a2d43a195f1dfd4704a541b"
+        case .roleChanged: "c24f125e8b8045a598d0f1080ae46253"
         case .verify: "09614f30d349458c929ed149660d2dfe"
         case .refused: "2699be2b330d4b93831d754cac792405"
         case .failure: "a7ecb66607b34dbda889b68a8c579edd"

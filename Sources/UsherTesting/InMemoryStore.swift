@@ -9,7 +9,7 @@ public final class InMemoryStore: Store {
         var emails: [String: UserID] = [:]
         var sessions: [SessionID: Entry] = [:]
         var revocations: [Key: NumericDate] = [:]
-        /// Of those of users.
+        /// Of those of users and roles.
         var versions: [Key: Int64] = [:]
         /// Of those that count for a session.
         var sessionsOfTokens: [Key: String] = [:]
@@ -20,6 +20,7 @@ public final class InMemoryStore: Store {
         var secondFactors: [UserID: SecondFactor] = [:]
         /// In the order in which they were issued.
         var tokens: [Token] = []
+        var roles = Roles()
         /// In the order in which they came.
         var staged: [StagedAccount] = []
         /// Counts sessions, so that those of one moment have an order.
@@ -253,7 +254,7 @@ extension InMemoryStore.State {
 
     mutating func revoke(_ revocation: Revocation) -> RevokeOutcome {
         let key = InMemoryStore.Key(kind: revocation.kind, id: revocation.id)
-        if revocation.kind == .user { versions[key] = max(versions[key] ?? 0, revocation.version) }
+        if revocation.version > 0 { versions[key] = max(versions[key] ?? 0, revocation.version) }
         if let known = revocations[key] {
             revocations[key] = max(known, revocation.until)
             return .known

@@ -13,6 +13,8 @@ public struct AccessToken: ~Copyable {
     private let permissions: JSONValue?
     /// The `ver`: which version of the account it was issued for. One that lacks is 0, the oldest.
     public let version: Int64
+    /// The `rver`: how often roles had changed when it was issued. One that lacks is 0.
+    public let rolesVersion: Int64
     /// Seconds since 1970; fractions are allowed (RFC 7519 §2).
     public let expiresAt: Double
     public let notBefore: Double?
@@ -40,6 +42,12 @@ public struct AccessToken: ~Copyable {
                 guard let version = value.integer(in: payload), version >= 0 else { throw .claim("ver", "is not a whole number") }
                 found.accountVersion = version
             }
+            if let value = found.rolesVersionValue {
+                guard let version = value.integer(in: payload), version >= 0 else {
+                    throw .claim("rver", "is not a whole number")
+                }
+                found.rolesVersion = version
+            }
             guard let expiresAt = found.expiresAt?.numericDate(in: payload) else { throw .claim("exp", "is not a date") }
             found.expiry = expiresAt
             if let value = found.notBefore {
@@ -57,6 +65,7 @@ public struct AccessToken: ~Copyable {
         role = found.role
         permissions = found.permissions
         version = found.accountVersion
+        rolesVersion = found.rolesVersion
         expiresAt = found.expiry
         notBefore = found.activity
         self.token = token
@@ -101,6 +110,11 @@ public struct AccessToken: ~Copyable {
         return token.withPayload { payload in
             if revocations.contains(.token, identifier, in: payload) || revocations.contains(.session, session, in: payload) {
                 return .revoked
+            }
+            if rolesVersion < revocations.rolesVersion, let role, let needed = revocations.version(ofRole: role, in: payload),
+                rolesVersion < needed
+            {
+                return .stale
             }
             guard revocations.hasUsers, let needed = revocations.version(of: subject, in: payload),
                 version < needed || needed == Revocation.deleted
@@ -156,7 +170,9 @@ public struct AccessToken: ~Copyable {
     /// The claims that matter here, as one pass over the payload finds them.
     private struct Found {
         var issuer, audience, subject, issuedAt, expiresAt, notBefore, identifier, session, version, role, permissions: JSONValue?
+        var rolesVersionValue: JSONValue?
         var accountVersion: Int64 = 0
+        var rolesVersion: Int64 = 0
         var expiry = 0.0
         var activity: Double?
 
@@ -171,6 +187,7 @@ public struct AccessToken: ~Copyable {
             case names.jti: identifier = member.value
             case names.sid: session = member.value
             case names.ver: version = member.value
+            case names.rver: rolesVersionValue = member.value
             case names.role: role = member.value
             case names.permissions where member.name.equals("permissions", in: payload): permissions = member.value
             default: break
@@ -190,6 +207,7 @@ private struct ClaimNames: Sendable {
     let jti = JSONKey("jti")
     let sid = JSONKey("sid")
     let ver = JSONKey("ver")
+    let rver = JSONKey("rver")
     let role = JSONKey("role")
     let permissions = JSONKey("permissions")
 

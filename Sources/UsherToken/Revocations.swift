@@ -13,6 +13,10 @@ public struct Revocations: Sendable {
     private var otherSessions = Table<[UInt8], NumericDate>()
     private var users = Table<UUIDv7, NeededVersion>()
     private var userCount = 0
+    /// By the bytes of their names.
+    private var roles: [[UInt8]: NeededVersion] = [:]
+    /// The newest version that tokens of any role must have: one that has it need not be looked at.
+    private(set) var rolesVersion: Int64 = 0
     public private(set) var count = 0
 
     /// The parts that are purged, and grow, each for itself: of a million revocations, one costs less than a millisecond.
@@ -27,6 +31,7 @@ public struct Revocations: Sendable {
 
     /// Adds a revocation; of two of the same thing the longer one holds, and the newer version.
     public mutating func insert(_ revocation: Revocation) {
+        if revocation.kind == .role { return insertRole(revocation) }
         let isNew: Bool
         if let uuid = UUIDv7(parsing: revocation.id) {
             switch revocation.kind {
@@ -35,6 +40,7 @@ public struct Revocations: Sendable {
             case .user:
                 isNew = users.insert(uuid, NeededVersion(until: revocation.until, version: revocation.version))
                 if isNew { userCount += 1 }
+            case .role: return
             }
         } else {
             let id = Array(revocation.id.utf8)
@@ -42,10 +48,17 @@ public struct Revocations: Sendable {
             case .token: isNew = otherTokens.insert(id, revocation.until)
             case .session: isNew = otherSessions.insert(id, revocation.until)
             // The store gives every user a UUID.
-            case .user: return
+            case .user, .role: return
             }
         }
         if isNew { count += 1 }
+    }
+
+    private mutating func insertRole(_ revocation: Revocation) {
+        let (name, needed) = (Array(revocation.id.utf8), NeededVersion(until: revocation.until, version: revocation.version))
+        let known = roles.updateValue(roles[name]?.merged(with: needed) ?? needed, forKey: name)
+        rolesVersion = max(rolesVersion, revocation.version)
+        if known == nil { count += 1 }
     }
 
     public mutating func insert(_ revocations: [Revocation]) {
@@ -58,7 +71,7 @@ public struct Revocations: Sendable {
         return switch kind {
         case .token: otherTokens.contains(id)
         case .session: otherSessions.contains(id)
-        case .user: false
+        case .user, .role: false
         }
     }
 
@@ -73,6 +86,7 @@ public struct Revocations: Sendable {
         case .token: tokens.contains(id)
         case .session: sessions.contains(id)
         case .user: users.contains(id)
+        case .role: false
         }
     }
 
@@ -86,6 +100,9 @@ public struct Revocations: Sendable {
 
     public func version(of user: UUIDv7) -> Int64? { users[user]?.version }
 
+    /// The least version that the tokens of a role must have; nil if any will do.
+    func version(ofRole role: JSONValue, in text: Span<UInt8>) -> Int64? { roles[role.bytes(in: text)]?.version }
+
     /// Forgets what concerns no token any more, in one of the `parts`.
     /// - Parameter moment: now, less the clock tolerance.
     /// - Returns: whether there was anything to look at.
@@ -95,8 +112,16 @@ public struct Revocations: Sendable {
             otherTokens.purge(part, before: moment), otherSessions.purge(part, before: moment),
         ]
         userCount -= looked[0].gone
+        if part == 0 { purgeRoles(before: moment) }
         count -= looked.reduce(0) { $0 + $1.gone }
         return looked.contains { $0.seen > 0 }
+    }
+
+    private mutating func purgeRoles(before moment: NumericDate) {
+        count -= roles.count
+        roles = roles.filter { $0.value.until >= moment }
+        count += roles.count
+        rolesVersion = roles.values.reduce(0) { max($0, $1.version) }
     }
 
     /// Ids of one form, in `parts` dictionaries: none is ever so large that to copy it would hold up the reactor.

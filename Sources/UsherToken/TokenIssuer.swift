@@ -48,10 +48,14 @@ public final class TokenIssuer {
 
     // MARK: Making
 
-    /// - Parameter id: the `jti`, new.
+    /// - Parameters:
+    ///   - id: the `jti`, new.
+    ///   - user: with the permissions that its role allows.
+    ///   - rolesVersion: the `rver`.
     /// - Throws: `internal` if the user's claims make it longer than `Limits.accessToken`.
     public func accessToken(
-        id: UUIDv7, user: User, session: SessionID, audience: String, issuedAt now: NumericDate, expiresAt: NumericDate
+        id: UUIDv7, user: User, session: SessionID, audience: String, issuedAt now: NumericDate, expiresAt: NumericDate,
+        rolesVersion: Int64 = 0
     ) throws(UsherError) -> String {
         var claims = JSONWriter()
         claims.openObject()
@@ -65,6 +69,7 @@ public final class TokenIssuer {
         claims.member("sid", session.description)
         // One that lacks is 0.
         if user.version > 0 { claims.member("ver", user.version) }
+        if rolesVersion > 0 { claims.member("rver", rolesVersion) }
         claims.member("role", user.role)
         claims.member("permissions", user.permissions.map(\.text))
         if settings.personalClaims.contains(.username) { claims.member("username", user.username.text) }
@@ -81,14 +86,16 @@ public final class TokenIssuer {
         return token
     }
 
-    /// Whether an access token of the user is short enough, whatever the audience and the version.
+    /// Whether an access token of the user is short enough, whatever the audience, the version and the role.
     public func fits(_ user: User) -> Bool {
         let (id, date) = (UUIDv7(high: 0, low: 0), NumericDate(1) << 34)
         var user = user
         user.version = Revocation.deleted
+        user.permissions.append(Permission(stored: String(repeating: "x", count: Limits.rolePermissions)))
         return settings.audiences.allSatisfy { audience in
             let token = try? accessToken(
-                id: id, user: user, session: SessionID(id), audience: audience, issuedAt: date, expiresAt: date)
+                id: id, user: user, session: SessionID(id), audience: audience, issuedAt: date, expiresAt: date,
+                rolesVersion: Revocation.deleted)
             return token != nil
         }
     }
@@ -133,7 +140,7 @@ public final class TokenIssuer {
 
     /// The names that no custom claim can take: those of RFC 7519 §4.1 and our own.
     public static let reservedClaims: Set<String> = [
-        "iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "ver", "role", "permissions", "username", "email",
+        "iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "ver", "rver", "role", "permissions", "username", "email",
     ]
 
     private static func writeCustomClaims(of user: User, to writer: inout JSONWriter) throws(UsherError) {

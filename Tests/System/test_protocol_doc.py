@@ -48,7 +48,7 @@ from .daemon import ROOT
 from .tokens import access
 
 PROTOCOL = ROOT / "protocol.md"
-ADMIN_OPS = {"IMPORT", "EXPORT", "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT"}
+ADMIN_OPS = {"IMPORT", "EXPORT", "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT", "ROLE_LIST", "ROLE_SHOW", "ROLE_GRANT", "ROLE_REVOKE", "ROLE_DELETE"}
 OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM", "PROFILE", "SESSIONS", "DELETE", "TOTP", "PING", "HELP"} | ADMIN_OPS
 NAME = re.compile(r"<([a-z][a-z0-9_]*)>")
 CODE = re.compile(r"<code of ([a-z][a-z0-9_]*)>")

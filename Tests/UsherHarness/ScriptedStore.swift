@@ -9,6 +9,7 @@ public final class ScriptedStore: Store {
     public enum Call: Hashable, Sendable {
         case revocations, lookUp, account, edit, delete, sessions, takenField, create, open, update, endSessions, revoke, purge,
             updateSecondFactor, lastPurge, throttles, keep
+        case roles, editRole
         case issue, oneTimeToken, confirmEmail, changePassword, resetPassword
         case clearStage, stage, commitStage, accounts
         case find, administer, users

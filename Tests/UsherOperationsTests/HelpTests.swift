@@ -13,11 +13,12 @@ struct HelpTests {
             operations.map { $0["name"] as? String } == [
                 "REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM",
                 "PROFILE", "SESSIONS", "DELETE", "TOTP", "IMPORT", "EXPORT",
-                "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT", "PING", "HELP",
+                "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT", "ROLE_LIST",
+                "ROLE_SHOW", "ROLE_GRANT", "ROLE_REVOKE", "ROLE_DELETE", "PING", "HELP",
             ])
         for operation in operations {
             let name = try #require(operation["name"] as? String)
-            let isForAdministrators = ["IMPORT", "EXPORT"].contains(name) || name.hasPrefix("USER_")
+            let isForAdministrators = ["IMPORT", "EXPORT"].contains(name) || name.hasPrefix("USER_") || name.hasPrefix("ROLE_")
             #expect(Set(operation.keys).subtracting(["socket"]) == ["name", "summary", "members", "example"])
             #expect(operation["socket"] as? String == (isForAdministrators ? "admin" : nil))
             #expect(!(try #require(operation["summary"] as? String)).contains("\n"))
@@ -35,7 +36,7 @@ struct HelpTests {
         let reply = await harness.ask(example)
         #expect(
             reply.isOK || (400...401).contains(reply.integer("status") ?? 0) && reply.error != "missing_field"
-                || reply.field == "password_hash" || reply.field == "user")
+                || reply.field == "password_hash" || ["user", "role"].contains(reply.field))
         #expect(reply.error != "bad_request")
         let members = try #require(operations[0]["members"] as? [[String: Any]]).compactMap { $0["name"] as? String }
         for member in request.keys where member != "op" { #expect(members.contains(member)) }

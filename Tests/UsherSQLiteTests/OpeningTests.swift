@@ -68,7 +68,8 @@ import UsherTesting
     /// Makes a database what one of version 2 was.
     private static let asVersion2 = """
         DROP TABLE throttles; DROP TABLE known_addresses; DROP TABLE second_factors; DROP TABLE data_key;
-        DROP TABLE one_time_tokens; DROP TABLE stage; DROP INDEX users_role; DROP INDEX users_disabled;
+        DROP TABLE one_time_tokens; DROP TABLE stage; DROP TABLE roles; DELETE FROM meta WHERE name = 'roles_version';
+        DROP INDEX users_role; DROP INDEX users_disabled;
         ALTER TABLE users DROP COLUMN version; ALTER TABLE revocations DROP COLUMN version;
         PRAGMA user_version = 2;
         """

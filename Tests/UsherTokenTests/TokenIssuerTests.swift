@@ -55,7 +55,9 @@ import UsherModel
 
     @Test func `custom claims cannot take a registered name`() throws {
         let forge = try Forge()
-        let names = ["iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "ver", "role", "permissions", "username", "email"]
+        let names = [
+            "iss", "aud", "sub", "iat", "nbf", "exp", "jti", "sid", "ver", "rver", "role", "permissions", "username", "email",
+        ]
         #expect(Set(names) == TokenIssuer.reservedClaims)
         let plain = "{" + names.map { "\"\($0)\":\"evil\"" }.joined(separator: ",") + #","kept":1}"#
         let escaped =
