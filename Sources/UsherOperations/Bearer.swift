@@ -54,20 +54,14 @@ extension AuthService {
         let name = try await account(of: bearer, as: attempt).user.username
         let found = try await store.lookUp(.username(name))
         guard let account = found.account, account.user.id == bearer.user else { throw UsherError(.tokenRevoked) }
-        let admission = try admit(name.folded, found, attempt)
-        let outcome: Swift.Result<Result, UsherError>
-        do throws(UsherError) {
-            outcome = try await workers.run(for: attempt.caller) { hasher throws(UsherError) in
+        let outcome = try await throttled(name.folded, found, attempt) { () async throws(UsherError) in
+            try await workers.run(for: attempt.caller) { hasher throws(UsherError) in
                 guard try hasher.verify(password.bytes, against: account.passwordHash) else {
                     throw UsherError(.invalidCredentials, "The password is wrong.")
                 }
                 return Swift.Result { () throws(UsherError) in try work(hasher, account) }
             }
-        } catch {
-            conclude(admission, error.code == .invalidCredentials ? .wrong : .unknown, attempt)
-            throw error
         }
-        conclude(admission, .right, attempt)
         try requireLive(bearer)
         return (account, try outcome.get())
     }

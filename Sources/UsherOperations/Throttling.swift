@@ -55,6 +55,23 @@ extension AuthService {
         attempt.allowance = throttle.allowance(admission.keys, at: clock.monotonicMilliseconds())
     }
 
+    /// Carries out what fails with `invalid_credentials` and then counts: a step of a LOGIN, or whatever asks for the password as it does.
+    /// A right password to which a code lacks yet clears nothing: what failed before stays.
+    /// - Throws: as `admit`; what `body` throws.
+    func throttled<Answer>(
+        _ name: String, _ found: Lookup, _ attempt: Attempt, _ body: () async throws(UsherError) -> Answer
+    ) async throws(UsherError) -> Answer {
+        let admission = try admit(name, found, attempt)
+        do throws(UsherError) {
+            let answer = try await body()
+            conclude(admission, .right, attempt)
+            return answer
+        } catch {
+            conclude(admission, error.code == .invalidCredentials ? .wrong : .unknown, attempt)
+            throw error
+        }
+    }
+
     /// What stands for a name that no account has. It tells nothing of the name to who has not the secret: people type passwords there.
     private func subject(of name: String) -> UUIDv7 {
         // No token begins so: what is signed here can be none.

@@ -75,7 +75,7 @@ enum Schema {
     ]
 
     /// What version 3 adds, each beside what uses it.
-    private static let version3 = throttles + knownAddresses + accountVersions + secondFactors + dataKey + oneTimeTokens + stage
+    private static let version3 = throttles + knownAddresses + accountVersions + formerEmails + secondFactors + dataKey + oneTimeTokens + stage
 
     /// By it the revoked tokens of a session are counted.
     private static let revocationsSession: StaticString =
@@ -156,7 +156,7 @@ enum Schema {
         try database.run(
             """
             SELECT id, username, username_folded, email, email_folded, password_hash, role, permissions, claims, email_verified,
-                disabled, created_at, last_login_at, version FROM users LIMIT 0
+                disabled, created_at, last_login_at, version, confirmed_before FROM users LIMIT 0
             """)
         try database.run(
             """

@@ -27,6 +27,7 @@ extension InMemoryStore {
             state.usernames[new.user.username.folded] = id
             state.emails[new.user.email.folded] = id
             state.accounts[id] = new
+            if old.user.emailVerified { state.confirmedBefore.insert(id) }
             return EditedAccount(account: new, revocation: revocation)
         }
     }
@@ -41,6 +42,7 @@ extension InMemoryStore {
             state.sessions = state.sessions.filter { $0.value.session.user != id }
             state.knownAddresses[id] = nil
             state.secondFactors[id] = nil
+            state.confirmedBefore.remove(id)
             state.tokens.removeAll { $0.user == id }
             return revocation
         }

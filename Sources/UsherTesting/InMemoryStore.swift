@@ -18,6 +18,8 @@ public final class InMemoryStore: Store {
         var throttles: [ThrottleKey: (count: Int, since: Int64)] = [:]
         var lastPurge: NumericDate?
         var secondFactors: [UserID: SecondFactor] = [:]
+        /// Whose email was confirmed and has been changed since.
+        var confirmedBefore: Set<UserID> = []
         /// In the order in which they were issued.
         var tokens: [Token] = []
         /// In the order in which they came.

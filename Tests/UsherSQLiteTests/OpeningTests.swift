@@ -70,6 +70,7 @@ import UsherTesting
         DROP TABLE throttles; DROP TABLE known_addresses; DROP TABLE second_factors; DROP TABLE data_key;
         DROP TABLE one_time_tokens; DROP TABLE stage;
         ALTER TABLE users DROP COLUMN version; ALTER TABLE revocations DROP COLUMN version;
+        ALTER TABLE users DROP COLUMN confirmed_before;
         PRAGMA user_version = 2;
         """
     /// The same for version 1.
