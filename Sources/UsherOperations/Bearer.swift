@@ -33,8 +33,9 @@ extension JSONReader {
 
 extension AuthService {
     /// The account of a bearer, as it is now.
-    /// - Throws: `token_revoked` if it is gone, or the token was revoked since; `account_disabled`.
+    /// - Throws: `rate_limited`; `token_revoked` if it is gone, or the token was revoked since; `account_disabled`.
     func account(of bearer: Bearer, as attempt: Attempt) async throws(UsherError) -> Account {
+        try countRequest(of: bearer.user, attempt)
         guard let account = try await store.account(bearer.user) else { throw UsherError(.tokenRevoked) }
         attempt.user = account.user
         guard !account.isDisabled else { throw UsherError(.accountDisabled) }

@@ -102,12 +102,7 @@ extension AuthService {
         _ body: () async throws(UsherError) -> Answer
     ) async throws(UsherError) -> Answer {
         guard let address = attempt.client.address.map(AddressBlock.init) else { return try await body() }
-        let reservation: Throttle.Reservation
-        do throws(Throttle.Refusal) {
-            reservation = try throttle.reserve([ThrottleKey(kind, address: address)], at: clock.monotonicMilliseconds())
-        } catch {
-            throw error.told(to: attempt)
-        }
+        let reservation = try reserve(ThrottleKey(kind, address: address), attempt)
         do throws(UsherError) {
             let answer = try await body()
             if !success { throttle.refund(reservation) }
@@ -115,6 +110,29 @@ extension AuthService {
         } catch {
             if !failures.contains(error.code) { throttle.refund(reservation) }
             throw error
+        }
+    }
+
+    // MARK: Other operations
+
+    /// Counts a request of an account's own: without a bound, one account could use up the store.
+    /// - Throws: `rate_limited`.
+    func countRequest(of user: UserID, _ attempt: Attempt) throws(UsherError) {
+        _ = try reserve(ThrottleKey(.request, subject: user.uuid), attempt)
+    }
+
+    /// Counts a request that comes with a one-time token, good or not, if the address is known.
+    /// - Throws: `rate_limited`.
+    func countRequest(from address: IPAddress?, _ attempt: Attempt) throws(UsherError) {
+        guard let address else { return }
+        _ = try reserve(ThrottleKey(.request, address: AddressBlock(address)), attempt)
+    }
+
+    private func reserve(_ key: ThrottleKey, _ attempt: Attempt) throws(UsherError) -> Throttle.Reservation {
+        do throws(Throttle.Refusal) {
+            return try throttle.reserve([key], at: clock.monotonicMilliseconds())
+        } catch {
+            throw error.told(to: attempt)
         }
     }
 
@@ -161,6 +179,7 @@ extension Throttle.Refusal {
             case .address: "too many failures from this address"
             case .pair: "too many failures of this account from this address"
             case .register, .recover: "too many from this address"
+            case .request: "too many requests in a minute"
             case nil: "all that throttle.max_buckets counts has reached its limit"
             }
         return UsherError(.rateLimited, detail: .retryAfter(max(seconds(wait), 1)))
