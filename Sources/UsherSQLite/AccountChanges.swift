@@ -60,6 +60,9 @@ extension Transaction {
                 .text(user.role), .text(PermissionList.write(user.permissions)), .text(user.claims), .flag(user.emailVerified),
                 .flag(new.isDisabled), .integer(user.version), .id(id.uuid),
             ])
+        if user.email.folded != old.user.email.folded {
+            for purpose in TokenPurpose.allCases { try voidTokens(of: id, for: purpose) }
+        }
         guard isOutdating else { return EditedAccount(account: new, revocation: nil) }
         return EditedAccount(account: new, revocation: try refuseTokens(of: id, before: user.version, until))
     }

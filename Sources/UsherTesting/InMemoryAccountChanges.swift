@@ -27,6 +27,7 @@ extension InMemoryStore {
             state.usernames[new.user.username.folded] = id
             state.emails[new.user.email.folded] = id
             state.accounts[id] = new
+            if new.user.email.folded != old.user.email.folded { state.tokens.removeAll { $0.user == id } }
             if old.user.emailVerified { state.confirmedBefore.insert(id) }
             return EditedAccount(account: new, revocation: revocation)
         }
