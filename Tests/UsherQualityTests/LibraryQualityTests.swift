@@ -38,7 +38,9 @@ import UsherModel
     }
 
     /// As the manual says of the setting "none".
-    @Test(arguments: ["12345678", "abcdefgh", "aaaabbbbcccc", "abababababab"]) func onlyCracklibSeesThese(_ password: String) throws {
+    @Test(arguments: ["12345678", "abcdefgh", "aaaabbbbcccc", "abababababab"]) func onlyCracklibSeesThese(_ password: String)
+        throws
+    {
         #expect(try withoutDictionary.weakness(of: password) == nil)
     }
 
