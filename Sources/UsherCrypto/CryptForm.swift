@@ -63,13 +63,14 @@ extension StoredScheme {
         try checkSaltAndDigest([head.dropFirst(11)] + parts.dropFirst(), salts: 1...86)
     }
 
-    /// scrypt and yescrypt fill 128·N·r bytes, p times.
+    /// scrypt and yescrypt fill 128·N·r bytes, p times, and hash 128·r·p bytes before and after (RFC 7914 §6), which takes as long as an N of
+    /// 16. libcrypt takes no N under 4.
     private static func checkWork(logN: Int, r: Int, p: Int) throws(HashFault) {
-        guard (1...30).contains(logN), r >= 1, p >= 1, r << logN <= Limits.hashMemory / 128,
-            p <= Limits.hashWork / 128 / (r << logN)
+        guard (2...30).contains(logN), r >= 1, p >= 1, r << logN <= Limits.hashMemory / 128,
+            p <= Limits.hashWork / 128 / (r << logN + 16 * r)
         else {
             throw HashFault(
-                "scrypt and yescrypt may ask for \((Limits.hashMemory >> 20).grouped) MiB of memory, "
+                "N of scrypt and yescrypt must be 4 at least; they may ask for \((Limits.hashMemory >> 20).grouped) MiB of memory, "
                     + "and scrypt fill \((Limits.hashWork >> 20).grouped) MiB in all.")
         }
     }

@@ -3,7 +3,8 @@ public protocol AccountStore: Sendable {
     func account(_ id: UserID) async throws(UsherError) -> Account?
 
     /// Lets `change` alter an account, all in one transaction; its password is not for it to alter. `change` runs on the store's thread; what
-    /// it throws is thrown here, with nothing changed. Where `Account.outdatesTokens` says so, the version is raised.
+    /// it throws is thrown here, with nothing changed. Where `Account.outdatesTokens` says so, the version is raised; with another
+    /// email all one-time tokens are void.
     /// - Parameter until: the last `exp` of any token that was issued for no session of the store's.
     /// - Returns: nil if there is no such account.
     /// - Throws: `account_exists` with the field.

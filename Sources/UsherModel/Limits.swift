@@ -71,12 +71,16 @@ public struct Limits: Sendable, Equatable {
     public static let argon2Lanes = 64
     /// Iterations of a stored hash of PBKDF2: about 3 s.
     public static let pbkdf2Iterations = 10_000_000
-    /// Rounds of a hash of sha256crypt or sha512crypt that is brought from elsewhere: about 5 s.
-    public static let shaCryptRounds = 10_000_000
+    /// Rounds of a hash of sha256crypt or sha512crypt that is brought from elsewhere: about 6 s, for whoever tries the longest password, which
+    /// takes ten times as long as a short one.
+    public static let shaCryptRounds = 2_000_000
     /// The cost of a hash of bcrypt that is brought from elsewhere: about 6 s.
     public static let bcryptCost = 17
     /// The longest salt of a stored hash of Argon2 or PBKDF2, in bytes.
     public static let hashSalt = 64
+
+    /// Settings of hashes that the password of an unknown name is checked against, those of most users: each LOGIN reads them.
+    public static let hashSettings = 64
 
     // MARK: Second factors
     /// How many steps of 30 s a code may be off, either way (RFC 6238 §5.2).

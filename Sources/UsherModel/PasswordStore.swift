@@ -11,7 +11,8 @@ public protocol PasswordStore: Sendable {
     ) async throws(UsherError) -> [Revocation]?
 
     /// Uses a token up, sets the password, ends every session, and voids every other one-time token of the user. As the token came by
-    /// mail, the email counts as confirmed.
+    /// mail, the email counts as confirmed; where no email of the account ever was before, its second factor is taken away.
+    /// Where it was logged in to from is forgotten: a thief may have been among them.
     /// - Throws: what `FoundToken.account(of:at:)` throws.
     func resetPassword(by digest: String, to hash: PasswordHash, at now: NumericDate) async throws(UsherError) -> PasswordReset
 }

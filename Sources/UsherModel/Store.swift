@@ -65,7 +65,7 @@ extension Store {
 /// What LOGIN begins with. All of it is read whether there is such an account or not.
 public struct Lookup: Sendable {
     public let account: Account?
-    /// How the passwords of all users are hashed.
+    /// How the passwords of users are hashed: the `Limits.hashSettings` most frequent settings.
     public let hashes: [HashSetting]
     /// Where the account was logged in to from last, `Limits.knownAddresses` of them at most.
     public let knownAddresses: [AddressBlock]

@@ -17,6 +17,8 @@ public struct ThrottleSettings: Sendable, Equatable {
     public var recoverPerAddress = 10
     /// `[throttle] per_address_window`.
     public var perAddressWindow: Int64 = 3600
+    /// Requests a minute of one account, or with one-time tokens from one address. `[throttle] requests_per_minute`.
+    public var requestsPerMinute = 600
     /// Accounts, addresses and pairs of them that are counted. `[throttle] max_buckets`.
     public var buckets = 1_000_000
 

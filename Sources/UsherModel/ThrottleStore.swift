@@ -24,14 +24,19 @@ public struct ThrottleKey: Hashable, Sendable {
         case pair = 2
         case register = 3
         case recover = 4
+        /// Other requests of an account, whose bearer asks; or, of one-time tokens, from an address.
+        case request = 5
 
         /// Whether a password is hashed for each attempt: what costs nothing could fill any table.
         public var isOfLogin: Bool {
             switch self {
             case .account, .address, .pair: true
-            case .register, .recover: false
+            case .register, .recover, .request: false
             }
         }
+
+        /// Whether it is worth a write: what is over in a minute is not.
+        public var outlivesProcess: Bool { self != .request }
     }
 
     public init(_ kind: Kind, subject: UUIDv7 = UUIDv7(high: 0, low: 0), address: AddressBlock? = nil) {

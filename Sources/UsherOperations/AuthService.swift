@@ -110,7 +110,10 @@ public final class AuthService {
     /// - Throws: `token_revoked`.
     func requireLive(_ bearer: Bearer) throws(UsherError) {
         if isBlocked(bearer.session) || revocations.contains(.token, bearer.token) { throw UsherError(.tokenRevoked) }
-        if let needed = revocations.version(of: bearer.user.uuid), bearer.version < needed { throw .stale }
+        guard let needed = revocations.version(of: bearer.user.uuid) else { return }
+        // Of an account that is gone there is nothing to refresh.
+        if needed == Revocation.deleted { throw UsherError(.tokenRevoked) }
+        if bearer.version < needed { throw .stale }
     }
 
     /// Whether the session is refused in memory already.

@@ -33,8 +33,9 @@ extension JSONReader {
 
 extension AuthService {
     /// The account of a bearer, as it is now.
-    /// - Throws: `token_revoked` if it is gone, or the token was revoked since; `account_disabled`.
+    /// - Throws: `rate_limited`; `token_revoked` if it is gone, or the token was revoked since; `account_disabled`.
     func account(of bearer: Bearer, as attempt: Attempt) async throws(UsherError) -> Account {
+        try countRequest(of: bearer.user, attempt)
         guard let account = try await store.account(bearer.user) else { throw UsherError(.tokenRevoked) }
         attempt.user = account.user
         guard !account.isDisabled else { throw UsherError(.accountDisabled) }
@@ -54,20 +55,14 @@ extension AuthService {
         let name = try await account(of: bearer, as: attempt).user.username
         let found = try await store.lookUp(.username(name))
         guard let account = found.account, account.user.id == bearer.user else { throw UsherError(.tokenRevoked) }
-        let admission = try admit(name.folded, found, attempt)
-        let outcome: Swift.Result<Result, UsherError>
-        do throws(UsherError) {
-            outcome = try await workers.run(for: attempt.caller) { hasher throws(UsherError) in
+        let outcome = try await throttled(name.folded, found, attempt) { () async throws(UsherError) in
+            try await workers.run(for: attempt.caller) { hasher throws(UsherError) in
                 guard try hasher.verify(password.bytes, against: account.passwordHash) else {
                     throw UsherError(.invalidCredentials, "The password is wrong.")
                 }
                 return Swift.Result { () throws(UsherError) in try work(hasher, account) }
             }
-        } catch {
-            conclude(admission, error.code == .invalidCredentials ? .wrong : .unknown, attempt)
-            throw error
         }
-        conclude(admission, .right, attempt)
         try requireLive(bearer)
         return (account, try outcome.get())
     }

@@ -37,8 +37,9 @@ extension AuthService {
     }
 
     /// The account that a token may change, looked up before anything else is done for it; the store has the last word.
-    /// - Throws: `token_invalid`, `token_expired`, `account_disabled`.
+    /// - Throws: `rate_limited`, `token_invalid`, `token_expired`, `account_disabled`.
     func account(holding digest: String, as attempt: Attempt) async throws(UsherError) -> Account {
+        try countRequest(from: attempt.client.address, attempt)
         let found = try await store.oneTimeToken(digest)
         attempt.user = found?.account.user
         return try FoundToken.account(of: found, at: clock.now())

@@ -26,10 +26,18 @@ struct LoginCompletion: DeferredRequest {
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
         attempt.client = client
-        guard let account = try await service.store.account(challenge.user) else { throw .changedSince }
+        guard let name = try await service.store.account(challenge.user)?.user.username else { throw .changedSince }
+        let found = try await service.store.lookUp(.username(name))
+        guard let account = found.account, account.user.id == challenge.user else { throw .changedSince }
         attempt.user = account.user
         guard challenge.isBound(to: account.passwordHash, by: service.issuer) else { throw .changedSince }
         try service.requireConfirmedEmail(of: account)
+        return try await service.throttled(name.folded, found, attempt) { () async throws(UsherError) in
+            try await logIn(account, service, attempt)
+        }
+    }
+
+    private func logIn(_ account: Account, _ service: AuthService, _ attempt: Attempt) async throws(UsherError) -> SessionGrant {
         let session = service.newSession(of: account.user.id, audience: challenge.audience, client: client)
         let check = service.check(code, of: account.user.id)
         let login = Login(

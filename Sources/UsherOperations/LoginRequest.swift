@@ -67,14 +67,8 @@ struct LoginRequest: DeferredRequest {
         attempt.client = client
         let found = try await lookUp(service)
         attempt.user = found.account?.user
-        let admission = try service.admit(asked, found, attempt)
-        do throws(UsherError) {
-            let grant = try await logIn(found, service, attempt)
-            service.conclude(admission, .right, attempt)
-            return grant
-        } catch {
-            service.conclude(admission, error.code == .invalidCredentials ? .wrong : .unknown, attempt)
-            throw error
+        return try await service.throttled(asked, found, attempt) { () async throws(UsherError) in
+            try await logIn(found, service, attempt)
         }
     }
 

@@ -60,7 +60,7 @@ struct Profile: DeferredRequest {
         let new = try changed(old)
         // Signing is the reactor's: it cannot be tried where the store has the last word.
         try service.requireFit(new.user, field: claims != nil ? "claims" : email != nil ? "email" : "username")
-        // By an email that is not confirmed, RESET takes the second factor away.
+        // Of an account that was never confirmed, RESET by whoever reads the mail there takes the second factor away.
         if new.user.email.folded != old.user.email.folded { try await service.demand(code, of: old) }
         let until = service.lastIssued(or: bearer)
         // As at REGISTER: whether a name is taken is worth knowing to those who guess.

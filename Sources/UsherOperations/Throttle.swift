@@ -249,6 +249,7 @@ struct Throttle: Sendable {
     }
 
     private mutating func note(_ key: ThrottleKey, in part: Int) {
+        guard key.kind.outlivesProcess else { return }
         parts[part].changed.insert(key)
         guard !parts[part].isListed else { return }
         parts[part].isListed = true

@@ -21,6 +21,7 @@ struct ThrottleRule: Sendable {
         case .pair: ThrottleRule(limit: settings.loginFailures, reset: .window(settings.loginWindow * 1000))
         case .register: ThrottleRule(limit: settings.registerPerAddress, reset: .window(settings.perAddressWindow * 1000))
         case .recover: ThrottleRule(limit: settings.recoverPerAddress, reset: .window(settings.perAddressWindow * 1000))
+        case .request: ThrottleRule(limit: settings.requestsPerMinute, reset: .window(60_000))
         }
     }
 }

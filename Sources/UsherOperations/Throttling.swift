@@ -55,6 +55,23 @@ extension AuthService {
         attempt.allowance = throttle.allowance(admission.keys, at: clock.monotonicMilliseconds())
     }
 
+    /// Carries out what fails with `invalid_credentials` and then counts: a step of a LOGIN, or whatever asks for the password as it does.
+    /// A right password to which a code lacks yet clears nothing: what failed before stays.
+    /// - Throws: as `admit`; what `body` throws.
+    func throttled<Answer>(
+        _ name: String, _ found: Lookup, _ attempt: Attempt, _ body: () async throws(UsherError) -> Answer
+    ) async throws(UsherError) -> Answer {
+        let admission = try admit(name, found, attempt)
+        do throws(UsherError) {
+            let answer = try await body()
+            conclude(admission, .right, attempt)
+            return answer
+        } catch {
+            conclude(admission, error.code == .invalidCredentials ? .wrong : .unknown, attempt)
+            throw error
+        }
+    }
+
     /// What stands for a name that no account has. It tells nothing of the name to who has not the secret: people type passwords there.
     private func subject(of name: String) -> UUIDv7 {
         // No token begins so: what is signed here can be none.
@@ -85,12 +102,7 @@ extension AuthService {
         _ body: () async throws(UsherError) -> Answer
     ) async throws(UsherError) -> Answer {
         guard let address = attempt.client.address.map(AddressBlock.init) else { return try await body() }
-        let reservation: Throttle.Reservation
-        do throws(Throttle.Refusal) {
-            reservation = try throttle.reserve([ThrottleKey(kind, address: address)], at: clock.monotonicMilliseconds())
-        } catch {
-            throw error.told(to: attempt)
-        }
+        let reservation = try reserve(ThrottleKey(kind, address: address), attempt)
         do throws(UsherError) {
             let answer = try await body()
             if !success { throttle.refund(reservation) }
@@ -98,6 +110,29 @@ extension AuthService {
         } catch {
             if !failures.contains(error.code) { throttle.refund(reservation) }
             throw error
+        }
+    }
+
+    // MARK: Other operations
+
+    /// Counts a request of an account's own: without a bound, one account could use up the store.
+    /// - Throws: `rate_limited`.
+    func countRequest(of user: UserID, _ attempt: Attempt) throws(UsherError) {
+        _ = try reserve(ThrottleKey(.request, subject: user.uuid), attempt)
+    }
+
+    /// Counts a request that comes with a one-time token, good or not, if the address is known.
+    /// - Throws: `rate_limited`.
+    func countRequest(from address: IPAddress?, _ attempt: Attempt) throws(UsherError) {
+        guard let address else { return }
+        _ = try reserve(ThrottleKey(.request, address: AddressBlock(address)), attempt)
+    }
+
+    private func reserve(_ key: ThrottleKey, _ attempt: Attempt) throws(UsherError) -> Throttle.Reservation {
+        do throws(Throttle.Refusal) {
+            return try throttle.reserve([key], at: clock.monotonicMilliseconds())
+        } catch {
+            throw error.told(to: attempt)
         }
     }
 
@@ -144,6 +179,7 @@ extension Throttle.Refusal {
             case .address: "too many failures from this address"
             case .pair: "too many failures of this account from this address"
             case .register, .recover: "too many from this address"
+            case .request: "too many requests in a minute"
             case nil: "all that throttle.max_buckets counts has reached its limit"
             }
         return UsherError(.rateLimited, detail: .retryAfter(max(seconds(wait), 1)))

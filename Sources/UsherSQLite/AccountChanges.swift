@@ -6,6 +6,9 @@ extension Schema {
         "ALTER TABLE users ADD COLUMN version INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE revocations ADD COLUMN version INTEGER NOT NULL DEFAULT 0",
     ]
+
+    /// Whether an email was confirmed that has been changed since.
+    static let formerEmails: [StaticString] = ["ALTER TABLE users ADD COLUMN confirmed_before INTEGER NOT NULL DEFAULT 0"]
 }
 
 extension SQLiteStore {
@@ -49,13 +52,17 @@ extension Transaction {
         try database.run(
             """
             UPDATE users SET username = ?, username_folded = ?, email = ?, email_folded = ?, role = ?, permissions = ?, claims = ?,
-                email_verified = ?, disabled = ?, version = ? WHERE id = ?
+                confirmed_before = max(confirmed_before, email_verified), email_verified = ?, disabled = ?, version = ?
+            WHERE id = ?
             """,
             [
                 .text(user.username.text), .text(user.username.folded), .text(user.email.text), .text(user.email.folded),
                 .text(user.role), .text(PermissionList.write(user.permissions)), .text(user.claims), .flag(user.emailVerified),
                 .flag(new.isDisabled), .integer(user.version), .id(id.uuid),
             ])
+        if user.email.folded != old.user.email.folded {
+            for purpose in TokenPurpose.allCases { try voidTokens(of: id, for: purpose) }
+        }
         guard isOutdating else { return EditedAccount(account: new, revocation: nil) }
         return EditedAccount(account: new, revocation: try refuseTokens(of: id, before: user.version, until))
     }

@@ -23,6 +23,10 @@ extension Transaction {
         }
     }
 
+    func forgetAddresses(of user: UserID) throws(StoreFault) {
+        try database.run("DELETE FROM known_addresses WHERE user = ?", [.id(user.uuid)])
+    }
+
     /// Keeps the address that a session was begun from; of all of its user, as many as are kept.
     func keepAddress(of session: Session) throws(StoreFault) {
         guard let address = session.client.address.map(AddressBlock.init) else { return }

@@ -16,10 +16,19 @@ extension Transaction {
         var user = account.user
         try setPassword(of: account, to: hash)
         // Whoever enrolled it was perhaps not whom the email belongs to.
-        if !user.emailVerified { try removeSecondFactor(of: user.id) }
+        if try !hasBeenConfirmed(user) { try removeSecondFactor(of: user.id) }
         try confirmEmail(of: user.id)
+        try forgetAddresses(of: user.id)
         user.emailVerified = true
         return PasswordReset(user: user, ended: try endSessions(of: user.id, at: now))
+    }
+
+    /// Whether the present email of the account, or one before it, was ever confirmed.
+    private func hasBeenConfirmed(_ user: User) throws(StoreFault) -> Bool {
+        let isBefore = try database.first("SELECT confirmed_before FROM users WHERE id = ?", [.id(user.id.uuid)]) {
+            row throws(StoreFault) in row.flag()
+        }
+        return user.emailVerified || isBefore == true
     }
 
     /// What could reset the password before cannot reset the new one.

@@ -76,7 +76,8 @@ enum Schema {
 
     /// What version 3 adds, each beside what uses it.
     private static let version3 =
-        throttles + knownAddresses + accountVersions + secondFactors + dataKey + oneTimeTokens + stage + roles + userLists
+        throttles + knownAddresses + accountVersions + formerEmails + secondFactors + dataKey + oneTimeTokens + stage + roles
+        + userLists
 
     /// By it the revoked tokens of a session are counted.
     private static let revocationsSession: StaticString =
@@ -157,7 +158,7 @@ enum Schema {
         try database.run(
             """
             SELECT id, username, username_folded, email, email_folded, password_hash, role, permissions, claims, email_verified,
-                disabled, created_at, last_login_at, version FROM users LIMIT 0
+                disabled, created_at, last_login_at, version, confirmed_before FROM users LIMIT 0
             """)
         try database.run(
             """
@@ -199,10 +200,11 @@ extension Database {
         try run("UPDATE meta SET value = ? WHERE name = 'service_ms'", [.integer(milliseconds)])
     }
 
-    /// How many users have a password hash of which setting.
+    /// How many users have a password hash of which setting, for the most frequent ones.
     func hashSettings() throws(StoreFault) -> [HashSetting] {
-        try all("SELECT setting, users FROM hash_settings") { row throws(StoreFault) in
-            HashSetting(setting: row.text(), users: try row.integer())
-        }
+        try all(
+            "SELECT setting, users FROM hash_settings WHERE users > 0 ORDER BY users DESC, setting LIMIT ?",
+            [.integer(Int64(Limits.hashSettings))]
+        ) { row throws(StoreFault) in HashSetting(setting: row.text(), users: try row.integer()) }
     }
 }

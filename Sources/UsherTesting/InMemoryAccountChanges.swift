@@ -21,6 +21,7 @@ extension InMemoryStore {
             state.sessions = state.sessions.filter { $0.value.session.user != id }
             state.knownAddresses[id] = nil
             state.secondFactors[id] = nil
+            state.confirmedBefore.remove(id)
             state.tokens.removeAll { $0.user == id }
             return revocation
         }
@@ -58,6 +59,8 @@ extension InMemoryStore.State {
         usernames[new.user.username.folded] = id
         emails[new.user.email.folded] = id
         accounts[id] = new
+        if new.user.email.folded != old.user.email.folded { tokens.removeAll { $0.user == id } }
+        if old.user.emailVerified { confirmedBefore.insert(id) }
         return EditedAccount(account: new, revocation: revocation)
     }
 

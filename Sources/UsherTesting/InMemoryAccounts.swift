@@ -57,7 +57,9 @@ extension InMemoryStore {
         try perform { state throws(UsherError) in
             let account = try FoundToken.account(of: state.found(digest), at: now)
             state.setPassword(of: account.user.id, to: hash)
-            if !account.user.emailVerified { state.secondFactors[account.user.id] = nil }
+            let hasBeenConfirmed = account.user.emailVerified || state.confirmedBefore.contains(account.user.id)
+            if !hasBeenConfirmed { state.secondFactors[account.user.id] = nil }
+            state.knownAddresses[account.user.id] = nil
             let user = state.confirmEmail(of: account.user)
             return PasswordReset(user: user, ended: state.endSessions(of: user.id, at: now))
         }

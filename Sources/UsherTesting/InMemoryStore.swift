@@ -18,6 +18,8 @@ public final class InMemoryStore: Store {
         var throttles: [ThrottleKey: (count: Int, since: Int64)] = [:]
         var lastPurge: NumericDate?
         var secondFactors: [UserID: SecondFactor] = [:]
+        /// Whose email was confirmed and has been changed since.
+        var confirmedBefore: Set<UserID> = []
         /// In the order in which they were issued.
         var tokens: [Token] = []
         var roles = Roles()
@@ -127,7 +129,8 @@ public final class InMemoryStore: Store {
             let settings = Dictionary(grouping: state.accounts.values, by: \.passwordHash.setting)
             return Lookup(
                 account: id.flatMap { state.accounts[$0] },
-                hashes: settings.map { HashSetting(setting: $0.key, users: Int64($0.value.count)) },
+                hashes: settings.map { HashSetting(setting: $0.key, users: Int64($0.value.count)) }
+                    .sorted { ($1.users, $0.setting) < ($0.users, $1.setting) }.prefix(Limits.hashSettings).map(\.self),
                 knownAddresses: id.flatMap { state.knownAddresses[$0] } ?? [])
         }
     }

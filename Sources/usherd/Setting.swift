@@ -44,6 +44,7 @@ struct Setting {
             .integer("throttle.register_per_address", \.limits.throttle.registerPerAddress, 1...1_000_000),
             .integer("throttle.recover_per_address", \.limits.throttle.recoverPerAddress, 1...1_000_000),
             .duration("throttle.per_address_window", \.limits.throttle.perAddressWindow, 1...),
+            .integer("throttle.requests_per_minute", \.limits.throttle.requestsPerMinute, 1...1_000_000),
             .integer("throttle.max_buckets", \.limits.throttle.buckets, 1_000...100_000_000)
                 .atStart { $0.limits.throttle.buckets = $1.limits.throttle.buckets },
             .duration("account.reset_expiry", \.accounts.resetExpiry, 1...),

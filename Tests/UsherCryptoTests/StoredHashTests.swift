@@ -84,8 +84,12 @@ import UsherModel
         ("$y$jGT$\(yescrypt)", "MiB"), ("$y$jjj$\(yescrypt)", "MiB"), ("$y$jzz$\(yescrypt)", "yescrypt"),
         ("$7$J6..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D", "MiB"),
         ("$7$zzzzzzzzzzzSodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D", "MiB"),
+        // Little memory, many times over; and an N that libcrypt does not take.
+        ("$7$0/....zzz6.SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D", "MiB"),
+        ("$7$//..../....SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D", "4 at least"),
+        ("$y$j.5$\(yescrypt)", "4 at least"),
         ("$7$C6....z2...SodiumChloride$kBGj9fHznVYFQMEn/qDCfrDevf9YDtcDdKvEqHJLV8D", "MiB"),
-        ("$6$rounds=999$usher$x", "1,000 to 10,000,000"), ("$6$rounds=10000001$usher$x", "1,000 to 10,000,000"),
+        ("$6$rounds=999$usher$x", "1,000 to 2,000,000"), ("$6$rounds=2000001$usher$x", "1,000 to 2,000,000"),
         ("$6$rounds=5e3$usher$x", "rounds"),
         (
             "$6$seventeen.letters$KgB0i5BZhhcua33RYHAyHaV/uyO7ad1xWJDOnDj02L11xKEpGuGsLlgQTlkDQXInCpP7sUkzcveSSrYwLPBRQ/",

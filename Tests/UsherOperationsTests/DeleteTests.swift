@@ -1,8 +1,9 @@
 import Testing
 import UsherHarness
 import UsherModel
-import UsherOperations
 import UsherTesting
+
+@testable import UsherOperations
 
 struct DeleteTests {
     private let harness = Harness()
@@ -57,6 +58,22 @@ struct DeleteTests {
         let user = try #require(harness.userID(first))
         harness.store.before(.delete) { () throws(UsherError) in inner.forget(user) }
         #expect(await harness.ask(request).error == "token_revoked")
+    }
+
+    /// Where the other one came before while the password was looked at.
+    @Test func whoIsDeletedMeanwhileIsNotStale() async throws {
+        let first = await harness.register()
+        let user = try #require(harness.userID(first))
+        let session = try #require(harness.session(of: first.accessToken)?.id)
+        let bearer = Bearer(user: user, session: session, until: harness.now + 900, token: "a", version: 0)
+        for (version, error) in [(1, "stale"), (Revocation.deleted, nil)] as [(Int64, String?)] {
+            harness.service.refuse([
+                Revocation(kind: .user, id: user.description, until: harness.now + 900, version: version)
+            ])
+            let thrown = #expect(throws: UsherError.self) { try harness.service.requireLive(bearer) }
+            #expect(thrown?.code == .tokenRevoked)
+            #expect(thrown?.detail == error.map(UsherError.Detail.reason) ?? UsherError.Detail.none)
+        }
     }
 
     @Test func noTokenOfItIsGoodWhateverItsVersion() async throws {

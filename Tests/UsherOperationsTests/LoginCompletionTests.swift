@@ -182,6 +182,63 @@ struct LoginCompletionTests {
         #expect(await next.ask("LOGIN", ["challenge": first, "code": authenticator.code()]).integer("retry_after") == 30)
     }
 
+    private func left(_ reply: Reply) -> [Int64?] { ["limit", "remaining"].map { reply.integer($0) } }
+
+    /// As wrong passwords do, with which they are counted; and no right password clears them.
+    @Test func wrongCodesCountInTheThrottle() async throws {
+        let (authenticator, codes) = try await harness.registerWithAuthenticator()
+        let here = ["client": ["ip": "192.0.2.7"]]
+        #expect(await harness.login("ada", "wrong horse", here).integer("remaining") == 4)
+        var challenge = ""
+        for remaining in [3, 2, 1, 0] as [Int64] {
+            let first = await harness.login("ada", Harness.password, here)
+            #expect(left(first) == [5, remaining + 1] && first.error == "otp_required")
+            challenge = first.string("challenge") ?? ""
+            let code = remaining == 0 ? "aaaa-bbbb-cccc-dddd" : authenticator.wrong
+            let reply = await complete(challenge, code, here)
+            #expect(left(reply) == [5, remaining] && reply.error == "invalid_credentials")
+        }
+        for code in [authenticator.code(), codes[0]] {
+            let reply = await complete(challenge, code, here)
+            #expect((reply.error, reply.integer("retry_after")) == ("rate_limited", 900))
+            #expect(left(reply) == [5, 0])
+        }
+        #expect(await harness.login("ada", Harness.password, here).error == "rate_limited")
+        // From elsewhere it is open.
+        let there = ["client": ["ip": "192.0.2.8"]]
+        let reply = await complete(challenge, authenticator.code(), there)
+        #expect(reply.isOK && left(reply) == [5, 5])
+        // A whole login clears its pair, here too.
+        harness.clock.advance(seconds: 900)
+        for _ in 0..<4 { _ = await harness.login("ada", "wrong horse", here) }
+        challenge = await harness.login("ada", Harness.password, here).string("challenge") ?? ""
+        #expect(await complete(challenge, codes[1], here).integer("remaining") == 5)
+    }
+
+    /// What the factor itself lets wait is not looked at, and does not count.
+    @Test func whatIsNotLookedAtDoesNotCount() async throws {
+        let (authenticator, _) = try await harness.registerWithAuthenticator()
+        let challenge = try await challenge()
+        for _ in 0..<5 { #expect(await complete(challenge, authenticator.wrong).error == "invalid_credentials") }
+        let here = ["client": ["ip": "192.0.2.7"]]
+        for _ in 0..<9 {
+            let reply = await complete(challenge, authenticator.wrong, here)
+            #expect(reply.error == "rate_limited" && left(reply) == [5, 5])
+        }
+    }
+
+    @Test func ofManyWrongCodesAtOnceOnlySoManyAreLookedAt() async throws {
+        let (authenticator, _) = try await harness.registerWithAuthenticator()
+        let line = json([
+            "op": "LOGIN", "challenge": try await challenge(), "code": authenticator.wrong, "client": ["ip": "192.0.2.7"],
+        ])
+        let requests = (0..<50).map { _ in harness.dispatch(line) }
+        var errors: [String] = []
+        for request in requests { errors.append(await harness.answer(request).error ?? "") }
+        #expect(errors.filter { $0 == "invalid_credentials" }.count == 5)
+        #expect(errors.filter { $0 == "rate_limited" }.count == 45)
+    }
+
     @Test func whatIsGivenWithAChallenge() async throws {
         let (authenticator, _) = try await harness.registerWithAuthenticator()
         let challenge = try await challenge()

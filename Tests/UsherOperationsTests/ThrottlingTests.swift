@@ -203,6 +203,60 @@ struct ThrottlingTests {
         #expect(await fail(next).error == "invalid_credentials")
     }
 
+    /// What costs no hash, and next to nothing else, all in one minute.
+    @Test func anAccountMayAskOnlySoMuch() async throws {
+        var limits = Limits()
+        limits.throttle.requestsPerMinute = 6
+        let harness = Harness(limits: limits)
+        let (ada, bob) = (await harness.register().accessToken, await harness.register("bob").accessToken)
+        let other = await harness.login().accessToken
+        let wrong = "wrong horse"
+        let requests: [(String, [String: Any])] = [
+            ("SESSIONS", [:]), ("PROFILE", ["claims": null()]), ("CONFIRM", [:]), ("TOTP", ["action": "status"]),
+            ("PASSWORD", ["password": wrong, "new_password": "battery staple"]), ("DELETE", ["password": wrong]),
+        ]
+        func ask(_ request: (String, [String: Any]), _ token: String) async -> Reply {
+            await harness.ask(request.0, request.1.merging(["token": token]) { _, other in other })
+        }
+        for request in requests { #expect(await ask(request, ada).error != "rate_limited") }
+        let calls = harness.store.inner.calls
+        for (index, request) in requests.enumerated() {
+            let reply = await ask(request, index.isMultiple(of: 2) ? ada : other)
+            #expect((reply.error, reply.integer("retry_after")) == ("rate_limited", 60))
+        }
+        #expect(harness.store.inner.calls == calls)
+        #expect(await ask(requests[0], bob).isOK)
+        // Neither tokens nor a logout are refused.
+        #expect(await harness.verify(ada).isOK)
+        #expect(await harness.revoke(other, "session").bool("revoked") == true)
+        // It is worth no write.
+        #expect(await harness.service.writeThrottle())
+        #expect(try await harness.store.inner.throttles().allSatisfy { $0.key.kind.isOfLogin })
+        harness.clock.advance(seconds: 60)
+        #expect(await ask(requests[0], ada).isOK)
+    }
+
+    @Test func oneTimeTokensAreTriedOutOnlySoOften() async throws {
+        var limits = Limits()
+        limits.throttle.requestsPerMinute = 2
+        let harness = Harness(limits: limits)
+        _ = await harness.register()
+        let token = try #require(await harness.ask("RECOVER", ["email": "ada@example.org"]).string("reset_token"))
+        func confirm(_ ip: String?) async -> String? {
+            await harness.ask(
+                "CONFIRM", ["confirmation_token": String(repeating: "a", count: 43), "client": ip.map { ["ip": $0] } ?? [:]]
+            ).error
+        }
+        for _ in 0..<2 { #expect(await confirm("192.0.2.7") == "token_invalid") }
+        #expect(await confirm("192.0.2.7") == "rate_limited")
+        #expect(await confirm("192.0.2.8") == "token_invalid")
+        for _ in 0..<9 { #expect(await confirm(nil) == "token_invalid") }
+        let reset: [String: Any] = ["reset_token": token, "new_password": "battery staple"]
+        let here = reset.merging(["client": ["ip": "192.0.2.7"]]) { _, other in other }
+        #expect(await harness.ask("RESET", here).error == "rate_limited")
+        #expect(await harness.ask("RESET", reset).isOK)
+    }
+
     @Test func aStoreThatFailsIsAskedAgainAndNoLoginFailsForIt() async throws {
         let harness = Harness()
         _ = await harness.register()

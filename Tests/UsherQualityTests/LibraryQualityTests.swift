@@ -37,6 +37,13 @@ import UsherModel
         #expect(try quality.weakness(of: password) == .tooSimple)
     }
 
+    /// As the manual says of the setting "none".
+    @Test(arguments: ["12345678", "abcdefgh", "aaaabbbbcccc", "abababababab"]) func onlyCracklibSeesThese(_ password: String)
+        throws
+    {
+        #expect(try withoutDictionary.weakness(of: password) == nil)
+    }
+
     @Test(arguments: ["aaaaaaaaaaaa", "racecarRACECAR"]) func palindromes(_ password: String) throws {
         #expect(try withoutDictionary.weakness(of: password) == .tooSimple)
     }

@@ -105,6 +105,29 @@ import UsherTesting
         #expect(try await tested.store.edit(UserID(samples.id()), until: 5) { (_) throws(UsherError) in } == nil)
     }
 
+    /// Somebody may have read the mails, and the address may come back.
+    @Test(arguments: StoreKind.allCases) func anotherEmailVoidsOneTimeTokens(kind: StoreKind) async throws {
+        let (tested, account, _) = try await begin(kind)
+        let other = try samples.account("bob")
+        try await tested.store.create(other, session: nil)
+        for (digest, purpose, user) in [("a", TokenPurpose.reset, account), ("b", .confirmation, account), ("c", .reset, other)] {
+            let token = StoredToken(digest: digest, purpose: purpose, expiresAt: clock.now() + 5)
+            #expect(try await tested.store.issue(token, to: .user(user.user.id)) != nil)
+        }
+        func move(to email: String) async throws -> [Bool] {
+            _ = try await tested.store.edit(account.user.id, until: 5) { account throws(UsherError) in
+                account.user.email = Email(stored: email)
+            }
+            try tested.restart()
+            var areThere: [Bool] = []
+            for digest in ["a", "b", "c"] { areThere.append(try await tested.store.oneTimeToken(digest) != nil) }
+            return areThere
+        }
+        #expect(try await move(to: "ALICE@example.org") == [true, true, true])
+        #expect(try await move(to: "new@example.org") == [false, false, true])
+        #expect(try await move(to: "alice@example.org") == [false, false, true])
+    }
+
     @Test(arguments: StoreKind.allCases) func whatIsDeletedIsGone(kind: StoreKind) async throws {
         let (tested, account, session) = try await begin(kind)
         let id = account.user.id

@@ -71,6 +71,7 @@ import UsherTesting
         DROP TABLE one_time_tokens; DROP TABLE stage; DROP TABLE roles; DELETE FROM meta WHERE name = 'roles_version';
         DROP INDEX users_role; DROP INDEX users_disabled;
         ALTER TABLE users DROP COLUMN version; ALTER TABLE revocations DROP COLUMN version;
+        ALTER TABLE users DROP COLUMN confirmed_before;
         PRAGMA user_version = 2;
         """
     /// The same for version 1.

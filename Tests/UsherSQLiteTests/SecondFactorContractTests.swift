@@ -145,6 +145,47 @@ import UsherTesting
         }
     }
 
+    @Test(arguments: StoreKind.allCases) func `a reset leaves it to who was confirmed once`(kind: StoreKind) async throws {
+        let tested = try StoreUnderTest(kind, clock)
+        let confirm: @Sendable (inout Account) -> Void = { $0.user.emailVerified = true }
+        let move: @Sendable (inout Account) -> Void = {
+            $0.user.email = Email(stored: "new@example.org")
+            $0.user.emailVerified = false
+        }
+        let lives: [(changes: [@Sendable (inout Account) -> Void], isImported: Bool, isKept: Bool)] = [
+            ([], false, false), ([move], false, false), ([confirm], false, true), ([confirm, move], false, true),
+            ([confirm, move, { $0.user.role = "editor" }], false, true), ([], true, true), ([move], true, true),
+        ]
+        for life in lives {
+            var account = try samples.account("alice")
+            if life.isImported {
+                confirm(&account)
+                _ = try await tested.store.stage([StagedAccount(line: 1, account: account)])
+                #expect(try await tested.store.commitStage(of: 1) == .committed)
+            } else {
+                try await tested.store.create(account, session: nil)
+            }
+            let user = account.user.id
+            try await put(factor(), tested.store, user)
+            for change in life.changes {
+                _ = try await tested.store.edit(user, until: 5) { account throws(UsherError) in change(&account) }
+            }
+            try tested.restart()
+            _ = try await tested.store.issue(
+                StoredToken(digest: "a", purpose: .reset, expiresAt: clock.now() + 5), to: .user(user))
+            let reset = try await tested.store.resetPassword(by: "a", to: PasswordHash("$y$new"), at: clock.now())
+            #expect(reset.user.emailVerified)
+            #expect((try await stored(tested.store, user) != nil) == life.isKept, "\(life)")
+            // From now on it counts as confirmed.
+            try await put(factor(), tested.store, user)
+            _ = try await tested.store.issue(
+                StoredToken(digest: "b", purpose: .reset, expiresAt: clock.now() + 5), to: .user(user))
+            _ = try await tested.store.resetPassword(by: "b", to: PasswordHash("$y$new"), at: clock.now())
+            #expect(try await stored(tested.store, user) != nil)
+            _ = try await tested.store.delete(user, verified: nil, until: 0)
+        }
+    }
+
     @Test(arguments: StoreKind.allCases) func `what cannot be checked opens nothing`(kind: StoreKind) async throws {
         let store = try StoreUnderTest(kind, clock).store
         let alice = try await member(store)

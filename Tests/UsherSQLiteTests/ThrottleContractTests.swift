@@ -78,5 +78,11 @@ import UsherTesting
         try await tested.store.create(bob, session: samples.session(of: bob.user.id))
         #expect(try await known().count == 8)
         #expect(try await tested.store.lookUp(.username(Username(parsing: "nobody"))).knownAddresses.isEmpty)
+        // A thief may have been at one of them.
+        let token = StoredToken(digest: "a", purpose: .reset, expiresAt: clock.now() + 5)
+        _ = try await tested.store.issue(token, to: .user(account.user.id))
+        _ = try await tested.store.resetPassword(by: "a", to: account.passwordHash, at: clock.now())
+        #expect(try await known().isEmpty)
+        #expect(try await tested.store.lookUp(.username(bob.user.username)).knownAddresses.count == 1)
     }
 }

@@ -21,6 +21,19 @@ import UsherTesting
         try await store.accounts(after: nil, most: 100, bytes: .max).accounts.map(\.user.username.text)
     }
 
+    /// A LOGIN reads them, and works with them.
+    @Test(arguments: StoreKind.allCases) func ofManyKindsOfHashesTheMostFrequentAreTold(kind: StoreKind) async throws {
+        let store = try StoreUnderTest(kind, clock).store
+        for number in 0..<200 {
+            let account = try samples.account("user\(number)", hash: "pbkdf2_sha256$\(number < 3 ? 1 : number)$salt$x")
+            _ = try await store.stage([StagedAccount(line: number + 1, account: account)])
+        }
+        #expect(try await store.commitStage(of: 200) == .committed)
+        let hashes = try await store.lookUp(.username(Username(stored: ""))).hashes
+        #expect(hashes.count == Limits.hashSettings)
+        #expect(hashes.first == HashSetting(setting: "pbkdf2_sha256$1$", users: 3))
+    }
+
     @Test(arguments: StoreKind.allCases) func nobodySeesWhatIsStaged(kind: StoreKind) async throws {
         let tested = try StoreUnderTest(kind, clock)
         var one = try staged("Ada", line: 1)

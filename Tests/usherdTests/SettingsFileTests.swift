@@ -15,6 +15,7 @@ struct SettingsFileTests {
         "throttle.login_failures": "7", "throttle.address_failures": "70", "throttle.login_window": #""20m""#,
         "throttle.account_failures": "50", "throttle.account_max_delay": #""30m""#, "throttle.register_per_address": "9",
         "throttle.recover_per_address": "8", "throttle.per_address_window": #""2h""#, "throttle.max_buckets": "5000",
+        "throttle.requests_per_minute": "77",
         "account.reset_expiry": #""10m""#, "account.confirmation_expiry": #""2d""#, "account.require_confirmed_email": "true",
         "account.profile_claims": #"["department", "é"]"#, "socket.listen": #""/run/\u0007.sock""#,
         "socket.admin_listen": #""/run/admin.sock""#, "socket.max_line": "4096",
