@@ -2,13 +2,14 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
-from .connection import Connection, assert_failure, assert_ok
-from .daemon import CHEAP, USHERD, toml
+from .connection import assert_failure, assert_ok
+from .daemon import CHEAP, ROOT, USHERD, toml
 from .people import PAIR, Person, registration
 from .test_reload import DONE, FAILED, reload
 from .test_systemd_activation import activated  # noqa: F401
@@ -222,3 +223,19 @@ def test_what_is_in_force_is_shown(folder):
     assert '[[rule]]\nsocket = "blog"\nuser = 0\noperations = ["VERIFY", "PING", "HELP"]\nrate = "10/m"\nconnections = "5%"\n' in shown
     (folder / "usher.toml").write_text(shown)
     assert subprocess.run(command, capture_output=True, text=True, env={}, check=True).stdout == shown
+
+
+def test_the_examples_are_good(folder):
+    """Those of the README and of the settings' file, but for users that are not here."""
+    (readme,) = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    installed = (ROOT / "systemd" / "usher.toml").read_text()
+    rules = re.sub(r"^#", "", installed[installed.index("#[[rule]]"):], flags=re.M)
+    for text, count in ((readme, 4), (rules, 3)):
+        assert text.count("[[rule]]") == count
+        for name in ("mallory", "login", "www-data"):
+            text = text.replace(f'= "{name}"', '= "root"')
+        (folder / "usher.toml").write_text(text)
+        command = [USHERD, "--config", folder / "usher.toml", "--check-config"]
+        done = subprocess.run(command, capture_output=True, text=True, env={"JWT_AUDIENCE": "shop,blog"})
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("[[rule]]") == count
