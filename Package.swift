@@ -89,7 +89,7 @@ let package = Package(
                 "UsherHarness", "UsherServer", "UsherWire", "UsherOperations", "UsherModel", "UsherThreads", "UsherTesting",
                 "CEpoll",
             ]),
-        tests("usherdTests", ["usherd", "UsherModel"]),
+        tests("usherdTests", ["usherd", "UsherModel", "UsherOperations"]),
         tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
         tests("UsherQualityTests", ["UsherQuality", "UsherCrypto", "UsherModel", "CPwquality"]),
         tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads", "UsherTesting"]),

@@ -41,6 +41,14 @@ int usher_peer_credentials(int fd, struct usher_peer *peer)
     return 0;
 }
 
+int usher_peer_groups(int fd, gid_t *groups, int room)
+{
+    socklen_t length = (socklen_t)room * sizeof *groups;
+    /* With too little room nothing is written, and the length is that which is needed. */
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &length) < 0 && errno != ERANGE) return -errno;
+    return (int)(length / sizeof *groups);
+}
+
 int usher_peer_has_finished(int fd)
 {
     struct pollfd asked = {.fd = fd, .events = POLLRDHUP};

@@ -17,6 +17,20 @@ void walk(const toml::table &table, const std::string &prefix, visitor visit, vo
 
 void report(const toml::node &node, const std::string &path, visitor visit, void *context)
 {
+    if (auto tables = node.as_array(); tables && !tables->empty() && tables->is_homogeneous(toml::node_type::table)) {
+        size_t number = 0;
+        for (auto &element : *tables) {
+            std::string numbered = path + '[' + std::to_string(++number) + ']';
+            usher_toml_value begin{};
+            begin.path = numbered.c_str();
+            begin.kind = USHER_TOML_TABLE;
+            begin.line = static_cast<int>(element.source().begin.line);
+            begin.column = static_cast<int>(element.source().begin.column);
+            visit(context, &begin);
+            walk(*element.as_table(), numbered + ".", visit, context);
+        }
+        return;
+    }
     std::vector<const char *> strings;
     std::vector<size_t> lengths;
     auto add = [&](const std::string &text) {

@@ -12,6 +12,8 @@ public final class AuthService {
     public private(set) var passwords: PasswordSettings
     public private(set) var accounts: AccountSettings
     public private(set) var limits: Limits
+    /// Who may call what.
+    public private(set) var rules: [Rule]
     public let store: any Store
     public let workers: any PasswordWorkers
     /// Who judges new passwords, in the order in which they are asked.
@@ -43,6 +45,7 @@ public final class AuthService {
         quality = settings.quality
         accounts = settings.accounts
         limits = settings.limits
+        rules = settings.rules
         issuer = settings.issuer
         defaultAudience = Array(settings.tokens.audiences[0].utf8)
         self.store = store
@@ -65,6 +68,7 @@ public final class AuthService {
         quality = settings.quality
         accounts = settings.accounts
         limits = settings.limits
+        rules = settings.rules
         issuer = settings.issuer
         defaultAudience = Array(settings.tokens.audiences[0].utf8)
         throttle.adopt(limits.throttle)

@@ -16,8 +16,8 @@ enum Authorize {
         ],
         example: #"{"op":"AUTHORIZE","token":"eyJhbGciOi...","roles":["admin","moderator"],"permissions":["post:edit"]}"#,
         event: .verify,
-        run: .immediate { request, line, service, writer throws(UsherError) in
-            let audience = try request.tokenAudience(in: line)
+        run: .immediate { request, line, rights, service, writer throws(UsherError) in
+            let audience = try request.tokenAudience(in: line, rights)
             let roles = try request.names("roles", in: line)
             let permissions = try request.names("permissions", in: line)
             guard roles != nil || permissions != nil else { throw .missingField("roles") }

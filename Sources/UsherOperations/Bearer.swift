@@ -16,8 +16,8 @@ struct Bearer: Sendable {
 extension JSONReader {
     /// The bearer of `token` or `authorization`; `audience` as with VERIFY.
     /// - Throws: what VERIFY throws; `token_invalid` for a token that names no user or session of this daemon's.
-    func bearer(in line: Span<UInt8>, _ service: AuthService) throws(UsherError) -> Bearer {
-        let audience = try tokenAudience(in: line)
+    func bearer(in line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError) -> Bearer {
+        let audience = try tokenAudience(in: line, rights)
         return try withToken(in: line) { text throws(UsherError) in
             let token = try service.verify(text, audience: audience)
             let (user, session, until) = (UUIDv7(parsing: token.userID()), UUIDv7(parsing: token.sessionID()), token.until())

@@ -16,8 +16,8 @@ struct ChangePassword: DeferredRequest {
         ],
         example: #"{"op":"PASSWORD","token":"eyJhbGciOi...","password":"correct horse","new_password":"battery staple"}"#,
         event: .password,
-        run: .deferred { request, line, service throws(UsherError) in
-            try ChangePassword(reading: request, line, service)
+        run: .deferred { request, line, rights, service throws(UsherError) in
+            try ChangePassword(reading: request, line, rights, service)
         })
 
     private let bearer: Bearer
@@ -28,11 +28,12 @@ struct ChangePassword: DeferredRequest {
     /// How often a password that changes under this is looked at again: a LOGIN may replace an outdated hash.
     private static let tries = 3
 
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
-        bearer = try request.bearer(in: line, service)
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
+    {
+        bearer = try request.bearer(in: line, rights, service)
         password = try request.requiredSecret("password", in: line)
         newPassword = try NewPassword(reading: request, line, service)
-        client = try request.client(in: line)
+        client = try request.client(in: line, rights)
     }
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {

@@ -17,8 +17,8 @@ struct Confirm: DeferredRequest {
         ],
         example: #"{"op":"CONFIRM","confirmation_token":"YmVzdGFldGlndA..."}"#,
         event: .confirm,
-        run: .deferred { request, line, service throws(UsherError) in
-            try Confirm(reading: request, line, service)
+        run: .deferred { request, line, rights, service throws(UsherError) in
+            try Confirm(reading: request, line, rights, service)
         })
 
     private enum Target: Sendable {
@@ -31,8 +31,9 @@ struct Confirm: DeferredRequest {
     private let target: Target
     private let client: Client
 
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
-        client = try request.client(in: line)
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
+    {
+        client = try request.client(in: line, rights)
         let confirmation = try request.string("confirmation_token", in: line)
         let email = try request.string("email", in: line)
         let isBearer = request.value("token", in: line) != nil || request.value("authorization", in: line) != nil
@@ -41,7 +42,7 @@ struct Confirm: DeferredRequest {
         case (let text?, nil, false):
             target = .digest(try OneTimeToken(parsing: text).digest(for: .confirmation, hash: service.hash))
         case (nil, let email?, false): target = .email(try Email(parsing: email))
-        case (nil, nil, true): target = .bearer(try request.bearer(in: line, service))
+        case (nil, nil, true): target = .bearer(try request.bearer(in: line, rights, service))
         default:
             throw .invalidField(
                 "confirmation_token", "Give exactly one of \"confirmation_token\", \"email\" and an access token.")

@@ -15,18 +15,19 @@ struct Delete: DeferredRequest {
         ],
         example: #"{"op":"DELETE","token":"eyJhbGciOi...","password":"correct horse"}"#,
         event: .delete,
-        run: .deferred { request, line, service throws(UsherError) in
-            try Delete(reading: request, line, service)
+        run: .deferred { request, line, rights, service throws(UsherError) in
+            try Delete(reading: request, line, rights, service)
         })
 
     private let bearer: Bearer
     private let password: SharedSecret
     private let client: Client
 
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
-        bearer = try request.bearer(in: line, service)
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
+    {
+        bearer = try request.bearer(in: line, rights, service)
         password = try request.requiredSecret("password", in: line)
-        client = try request.client(in: line)
+        client = try request.client(in: line, rights)
     }
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {

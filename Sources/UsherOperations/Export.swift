@@ -12,7 +12,7 @@ struct Export: DeferredRequest {
         ],
         example: #"{"op":"EXPORT","limit":500}"#,
         event: .exported, place: .admin,
-        run: .deferred { request, line, _ throws(UsherError) in
+        run: .deferred { request, line, _, _ throws(UsherError) in
             try Export(reading: request, line)
         })
 

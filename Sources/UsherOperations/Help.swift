@@ -12,7 +12,7 @@ enum Help {
         members: [.init("topic", "string, optional: the name of an operation")],
         example: #"{"op":"HELP","topic":"LOGIN"}"#,
         event: nil,
-        run: .immediate { request, line, _, writer throws(UsherError) in
+        run: .immediate { request, line, _, _, writer throws(UsherError) in
             var operations = Registry.operations
             if let topic = try request.string("topic", in: line) {
                 let isName = topic.utf8.count <= Self.longestName && topic.utf8.allSatisfy { $0 < 0x80 }

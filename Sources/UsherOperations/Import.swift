@@ -14,7 +14,7 @@ struct Import: DeferredRequest {
         ],
         example: #"{"op":"IMPORT","line":1,"users":[{"username":"ada","email":"ada@example.org","password_hash":"$2y$12$..."}]}"#,
         event: nil, place: .admin,
-        run: .deferred { request, line, _ throws(UsherError) in
+        run: .deferred { request, line, _, _ throws(UsherError) in
             try Import(reading: request, line)
         })
 

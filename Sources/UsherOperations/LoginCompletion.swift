@@ -9,7 +9,8 @@ struct LoginCompletion: DeferredRequest {
     private let client: Client
 
     /// - Throws: `token_invalid`, `token_expired`, of the challenge.
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
+    {
         let text = Array(try request.requiredString("challenge", in: line).utf8)
         for name in ["login", "username", "email", "password", "audience"] as [StaticString] {
             guard request.value(name, in: line) == nil else {
@@ -17,8 +18,11 @@ struct LoginCompletion: DeferredRequest {
             }
         }
         code = try request.secondFactorCode(in: line)
-        client = try request.client(in: line)
+        client = try request.client(in: line, rights)
         challenge = try service.issuer.authenticateChallenge(text.span)
+        guard rights.audiences.allow(challenge.audience) else {
+            throw UsherError(.tokenInvalid, "The challenge is for another audience.")
+        }
         guard !challenge.isExpired(now: service.clock.now()) else {
             throw UsherError(.tokenExpired, "The login took too long; begin again.", detail: .expiredAt(challenge.expiresAt))
         }

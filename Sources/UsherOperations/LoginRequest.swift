@@ -17,11 +17,11 @@ struct LoginRequest: DeferredRequest {
         ],
         example: #"{"op":"LOGIN","login":"ada","password":"correct horse","client":{"ip":"192.0.2.7","user_agent":"Firefox"}}"#,
         event: .login,
-        run: .deferred { request, line, service throws(UsherError) in
+        run: .deferred { request, line, rights, service throws(UsherError) in
             guard request.value("challenge", in: line) == nil else {
-                return try LoginCompletion(reading: request, line, service)
+                return try LoginCompletion(reading: request, line, rights, service)
             }
-            return try LoginRequest(reading: request, line, service)
+            return try LoginRequest(reading: request, line, rights, service)
         })
 
     /// Nil for a name that no account can have.
@@ -35,11 +35,12 @@ struct LoginRequest: DeferredRequest {
     /// How often an account that changes under a login is looked at again.
     private static let tries = 3
 
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
+    {
         (name, asked) = try Self.name(in: request, line)
         password = try request.requiredSecret("password", in: line)
-        audience = try request.sessionAudience(in: line, of: service.tokens)
-        client = try request.client(in: line)
+        audience = try request.sessionAudience(in: line, rights, of: service.tokens)
+        client = try request.client(in: line, rights)
     }
 
     private static func name(

@@ -52,11 +52,12 @@ public final class Operation: Sendable {
     public enum Run: Sendable {
         /// At once, where the line was read: nothing in it may block. Writes the members that the reply adds.
         case immediate(
-            @Sendable (_ request: borrowing JSONReader, _ line: Span<UInt8>, AuthService, inout JSONWriter) throws(UsherError) ->
+            @Sendable (_ request: borrowing JSONReader, _ line: Span<UInt8>, Rights, AuthService, inout JSONWriter)
+                throws(UsherError) ->
                 Void)
         /// Reads the request at once and answers when the hash pool or the store has.
         case deferred(
-            @Sendable (_ request: borrowing JSONReader, _ line: Span<UInt8>, AuthService) throws(UsherError) ->
+            @Sendable (_ request: borrowing JSONReader, _ line: Span<UInt8>, Rights, AuthService) throws(UsherError) ->
                 any DeferredRequest)
     }
 }

@@ -9,7 +9,7 @@ enum Ping {
         members: [],
         example: #"{"op":"PING"}"#,
         event: nil,
-        run: .immediate { _, _, service, writer throws(UsherError) in
+        run: .immediate { _, _, _, service, writer throws(UsherError) in
             writer.member("server", "usherd")
             writer.member("version", service.version)
             writer.member("protocol", 1)

@@ -20,8 +20,8 @@ struct Profile: DeferredRequest {
         ],
         example: #"{"op":"PROFILE","token":"eyJhbGciOi...","claims":{"department":"R&D"}}"#,
         event: .verify,
-        run: .deferred { request, line, service throws(UsherError) in
-            try Profile(reading: request, line, service)
+        run: .deferred { request, line, rights, service throws(UsherError) in
+            try Profile(reading: request, line, rights, service)
         })
 
     private let bearer: Bearer
@@ -32,14 +32,15 @@ struct Profile: DeferredRequest {
     private let code: SecondFactorCode?
     private let client: Client
 
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
-        bearer = try request.bearer(in: line, service)
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
+    {
+        bearer = try request.bearer(in: line, rights, service)
         let name = try request.string("username", in: line)
         username = if let name { try Username(parsing: name) } else { nil }
         let address = try request.string("email", in: line)
         email = if let address { try Email(parsing: address) } else { nil }
         claims = try ClaimChanges(of: request, in: line, allowed: service.accounts.profileClaims)
-        client = try request.client(in: line)
+        client = try request.client(in: line, rights)
         let isAsked = email != nil || request.value("password", in: line) != nil
         password = isAsked ? try request.requiredSecret("password", in: line) : nil
         code = request.value("code", in: line) == nil ? nil : try request.secondFactorCode(in: line)

@@ -13,16 +13,17 @@ struct Recover: DeferredRequest {
         ],
         example: #"{"op":"RECOVER","email":"ada@example.org"}"#,
         event: .recover,
-        run: .deferred { request, line, service throws(UsherError) in
-            try Recover(reading: request, line, service)
+        run: .deferred { request, line, rights, service throws(UsherError) in
+            try Recover(reading: request, line, rights, service)
         })
 
     private let email: Email
     private let client: Client
 
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
+    {
         email = try Email(parsing: try request.requiredString("email", in: line))
-        client = try request.client(in: line)
+        client = try request.client(in: line, rights)
     }
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {

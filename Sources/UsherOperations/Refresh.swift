@@ -14,17 +14,20 @@ struct Refresh: DeferredRequest {
         ],
         example: #"{"op":"REFRESH","refresh_token":"eyJhbGciOi..."}"#,
         event: .refresh,
-        run: .deferred { request, line, service throws(UsherError) in
-            try Refresh(reading: request, line, service)
+        run: .deferred { request, line, rights, service throws(UsherError) in
+            try Refresh(reading: request, line, rights, service)
         })
 
     private let token: RefreshToken
     private let client: Client?
+    private let audiences: Audiences
 
     /// A forged or expired token is refused here: it never reaches the store.
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
+    {
         let text = try request.requiredString("refresh_token", in: line)
-        client = request.value("client", in: line) == nil ? nil : try request.client(in: line)
+        client = request.value("client", in: line) == nil ? nil : try request.client(in: line, rights)
+        audiences = rights.audiences
         token = try service.issuer.authenticateRefresh(Array(text.utf8).span)
         guard !token.isExpired(now: service.clock.now()) else {
             throw UsherError(.tokenExpired, detail: .expiredAt(NumericDate(token.expiresAt)))
@@ -39,9 +42,11 @@ struct Refresh: DeferredRequest {
         let decision: RefreshDecision
         do throws(UsherError) {
             decision = try await service.store.update(token.session) {
-                [token, client, settings = service.tokens, hash = service.hash] stored, time in
+                [token, client, audiences, settings = service.tokens, hash = service.hash] stored, time in
                 let decision = RefreshDecision.decide(
-                    token, stored, isBlocked: isBlocked, client: client, now: now, service: time, settings: settings, hash: hash)
+                    token, stored, isBlocked: isBlocked, client: client, audiences: audiences, now: now, service: time,
+                    settings: settings,
+                    hash: hash)
                 decided.withLock { $0 = decision }
                 return decision.step(at: now)
             }

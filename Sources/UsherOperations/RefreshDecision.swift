@@ -24,10 +24,12 @@ enum RefreshDecision: Sendable {
         case fromTheFuture
     }
 
-    /// - Parameter isBlocked: whether the session is refused in memory.
+    /// - Parameters:
+    ///   - isBlocked: whether the session is refused in memory.
+    ///   - audiences: those that whoever shows the token may ask for.
     static func decide(
-        _ token: RefreshToken, _ stored: StoredSession?, isBlocked: Bool, client: Client?, now: NumericDate, service: ServiceTime,
-        settings: TokenSettings, hash: any KeyedHash
+        _ token: RefreshToken, _ stored: StoredSession?, isBlocked: Bool, client: Client?, audiences: Audiences, now: NumericDate,
+        service: ServiceTime, settings: TokenSettings, hash: any KeyedHash
     ) -> RefreshDecision {
         guard let stored, stored.session.endedAt == nil, now < stored.session.expiresAt else {
             return .refuse(.tokenRevoked, stored?.account.user)
@@ -35,6 +37,8 @@ enum RefreshDecision: Sendable {
         var session = stored.session
         let user = stored.account.user
         guard token.isGenuine(seed: session.seed, hash: hash) else { return .refuse(.tokenInvalid, nil) }
+        // Another app's: its own app goes on with it.
+        guard audiences.allow(session.audience) else { return .refuse(.tokenInvalid, user) }
         if isBlocked { return .end(.tokenRevoked, stored, why: .blocked) }
         if stored.account.isDisabled { return .end(.accountDisabled, stored, why: .accountDisabled) }
 

@@ -15,8 +15,8 @@ struct Register: DeferredRequest {
         ],
         example: #"{"op":"REGISTER","username":"ada","email":"ada@example.org","password":"correct horse"}"#,
         event: .register,
-        run: .deferred { request, line, service throws(UsherError) in
-            try Register(reading: request, line, service)
+        run: .deferred { request, line, rights, service throws(UsherError) in
+            try Register(reading: request, line, rights, service)
         })
 
     private let username: Username
@@ -25,14 +25,15 @@ struct Register: DeferredRequest {
     private let audience: String
     private let client: Client
 
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
+    {
         let username = try request.requiredString("username", in: line)
         let email = try request.requiredString("email", in: line)
         password = try request.requiredSecret("password", in: line)
         self.username = try Username(parsing: username)
         self.email = try Email(parsing: email)
-        audience = try request.sessionAudience(in: line, of: service.tokens)
-        client = try request.client(in: line)
+        audience = try request.sessionAudience(in: line, rights, of: service.tokens)
+        client = try request.client(in: line, rights)
         try service.passwords.check(password.bytes)
     }
 

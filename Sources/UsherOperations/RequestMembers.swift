@@ -64,8 +64,9 @@ extension JSONReader {
     }
 
     /// The end user as the app saw them; empty if absent.
-    /// - Throws: `invalid_field` of `client`.
-    func client(in line: Span<UInt8>) throws(UsherError) -> Client {
+    /// - Throws: `invalid_field` of `client`; `forbidden_op` for an address that the peer may not tell. To ignore it would count the attempts
+    ///   of all together, and nobody would notice.
+    func client(in line: Span<UInt8>, _ rights: Rights) throws(UsherError) -> Client {
         guard let value = value("client", in: line) else { return Client() }
         var object = JSONReader(nesting: Limits.nesting)
         guard value.kind == .object else { throw .invalidClient }
@@ -77,6 +78,9 @@ extension JSONReader {
         var client = Client()
         if let ip = object.value("ip", in: line) {
             guard let text = ip.string(in: line), let address = IPAddress(parsing: text) else { throw .invalidClient }
+            guard rights.mayNameAddresses else {
+                throw rights.refusal("The daemon's settings do not let this peer tell the end user's address (\"client\").")
+            }
             client.address = address
         }
         if let agent = object.value("user_agent", in: line) {
@@ -86,21 +90,23 @@ extension JSONReader {
         return client
     }
 
-    /// The audience that a session is asked for, the first configured one by default.
-    /// - Throws: `invalid_field` if it is not one of those configured.
-    func sessionAudience(in line: Span<UInt8>, of settings: TokenSettings) throws(UsherError) -> String {
-        guard let audience = try string("audience", in: line) else { return settings.audiences[0] }
+    /// The audience that a session is asked for; by default the first that the peer may ask for, or else the first configured one.
+    /// - Throws: `invalid_field` if it is not one of those configured; `forbidden_op` if the peer may not ask for it.
+    func sessionAudience(in line: Span<UInt8>, _ rights: Rights, of settings: TokenSettings) throws(UsherError) -> String {
+        guard let audience = try string("audience", in: line) else { return rights.audiences.first ?? settings.audiences[0] }
         guard settings.audiences.contains(where: { $0.utf8.elementsEqual(audience.utf8) }) else {
             throw .invalidField("audience", "The audience is not one of those that the daemon is set up for.")
         }
+        try rights.require(audience: audience)
         return audience
     }
 
-    /// The audience that a token must be for; nil for the default one.
-    /// - Throws: `invalid_field`.
-    func tokenAudience(in line: Span<UInt8>) throws(UsherError) -> [UInt8]? {
-        guard let audience = try string("audience", in: line) else { return nil }
+    /// The audience that a token must be for; nil for the daemon's default one.
+    /// - Throws: `invalid_field`; `forbidden_op` if the peer may not ask for it.
+    func tokenAudience(in line: Span<UInt8>, _ rights: Rights) throws(UsherError) -> [UInt8]? {
+        guard let audience = try string("audience", in: line) else { return rights.audiences.firstBytes }
         guard !audience.isEmpty else { throw .invalidField("audience", "The audience must not be empty.") }
+        try rights.require(audience: audience)
         return Array(audience.utf8)
     }
 

@@ -14,18 +14,19 @@ struct Reset: DeferredRequest {
         ],
         example: #"{"op":"RESET","reset_token":"Zm9yZ290dGVu...","new_password":"battery staple"}"#,
         event: .reset,
-        run: .deferred { request, line, service throws(UsherError) in
-            try Reset(reading: request, line, service)
+        run: .deferred { request, line, rights, service throws(UsherError) in
+            try Reset(reading: request, line, rights, service)
         })
 
     private let digest: String
     private let newPassword: NewPassword
     private let client: Client
 
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
+    {
         let text = try request.requiredString("reset_token", in: line)
         newPassword = try NewPassword(reading: request, line, service)
-        client = try request.client(in: line)
+        client = try request.client(in: line, rights)
         digest = try OneTimeToken(parsing: text).digest(for: .reset, hash: service.hash)
     }
 

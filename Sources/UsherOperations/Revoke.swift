@@ -17,7 +17,7 @@ struct Revoke: DeferredRequest {
         ],
         example: #"{"op":"REVOKE","token":"eyJhbGciOi...","scope":"session"}"#,
         event: .revoke,
-        run: .deferred { request, line, service throws(UsherError) in
+        run: .deferred { request, line, _, service throws(UsherError) in
             try Revoke(reading: request, line, service)
         })
 

@@ -9,7 +9,7 @@ struct RoleDelete: DeferredRequest {
         members: [.init("role", "string")],
         example: #"{"op":"ROLE_DELETE","role":"editor"}"#,
         event: .roleChanged, place: .admin,
-        run: .deferred { request, line, _ throws(UsherError) in RoleDelete(name: try request.requiredRole(in: line)) })
+        run: .deferred { request, line, _, _ throws(UsherError) in RoleDelete(name: try request.requiredRole(in: line)) })
 
     let name: String
 

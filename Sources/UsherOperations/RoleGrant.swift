@@ -9,7 +9,7 @@ struct RoleGrant: DeferredRequest {
         members: [.init("role", "string"), .init("permissions", "list of strings: those to add")],
         example: #"{"op":"ROLE_GRANT","role":"editor","permissions":["post:*","comment:delete"]}"#,
         event: .roleChanged, place: .admin,
-        run: .deferred { request, line, _ throws(UsherError) in
+        run: .deferred { request, line, _, _ throws(UsherError) in
             RoleGrant(name: try request.requiredRole(in: line), granted: try request.requiredPermissions(in: line))
         })
 

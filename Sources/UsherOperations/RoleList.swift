@@ -12,7 +12,7 @@ enum RoleList {
         ],
         example: #"{"op":"ROLE_LIST"}"#,
         event: nil, place: .admin,
-        run: .immediate { request, line, service, writer throws(UsherError) in
+        run: .immediate { request, line, _, service, writer throws(UsherError) in
             let limit = try request.integer("limit", in: line, 1...Int64(most)) ?? Int64(most)
             let after = try request.string("after", in: line)
             let rest = service.roles.byName.values.filter { role in after.map { $0 < role.name } ?? true }

@@ -11,7 +11,7 @@ struct RoleRevoke: DeferredRequest {
         ],
         example: #"{"op":"ROLE_REVOKE","role":"editor","permissions":["comment:delete"]}"#,
         event: .roleChanged, place: .admin,
-        run: .deferred { request, line, _ throws(UsherError) in
+        run: .deferred { request, line, _, _ throws(UsherError) in
             RoleRevoke(name: try request.requiredRole(in: line), revoked: try request.requiredPermissions(in: line))
         })
 

@@ -9,7 +9,7 @@ enum RoleShow {
         members: [.init("role", "string")],
         example: #"{"op":"ROLE_SHOW","role":"editor"}"#,
         event: nil, place: .admin,
-        run: .immediate { request, line, service, writer throws(UsherError) in
+        run: .immediate { request, line, _, service, writer throws(UsherError) in
             let name = try request.requiredRole(in: line)
             guard let role = service.roles.byName[name] else { throw .noSuchRole }
             ShownRole(role: role).write(to: &writer)

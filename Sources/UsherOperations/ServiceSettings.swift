@@ -9,18 +9,20 @@ public struct ServiceSettings {
     let quality: [any PasswordQuality]
     let accounts: AccountSettings
     let limits: Limits
+    let rules: [Rule]
     let issuer: TokenIssuer
 
     /// - Parameter issuer: made of the same `tokens`.
     public init(
         tokens: TokenSettings, passwords: PasswordSettings, quality: [any PasswordQuality], accounts: AccountSettings,
-        limits: Limits, issuer: TokenIssuer
+        limits: Limits, rules: [Rule], issuer: TokenIssuer
     ) {
         self.tokens = tokens
         self.passwords = passwords
         self.quality = quality
         self.accounts = accounts
         self.limits = limits
+        self.rules = rules
         self.issuer = issuer
     }
 }

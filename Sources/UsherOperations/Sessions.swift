@@ -13,8 +13,8 @@ struct Sessions: DeferredRequest {
         ],
         example: #"{"op":"SESSIONS","token":"eyJhbGciOi..."}"#,
         event: .sessions,
-        run: .deferred { request, line, service throws(UsherError) in
-            Sessions(bearer: try request.bearer(in: line, service))
+        run: .deferred { request, line, rights, service throws(UsherError) in
+            Sessions(bearer: try request.bearer(in: line, rights, service))
         })
 
     let bearer: Bearer

@@ -17,8 +17,8 @@ struct TOTPRequest: DeferredRequest {
         ],
         example: #"{"op":"TOTP","action":"enrol","token":"eyJhbGciOi...","password":"correct horse"}"#,
         event: .totp,
-        run: .deferred { request, line, service throws(UsherError) in
-            try TOTPRequest(reading: request, line, service)
+        run: .deferred { request, line, rights, service throws(UsherError) in
+            try TOTPRequest(reading: request, line, rights, service)
         })
 
     private enum Action: Sendable {
@@ -33,7 +33,8 @@ struct TOTPRequest: DeferredRequest {
     private let bearer: Bearer
     private let client: Client
 
-    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ service: AuthService) throws(UsherError) {
+    init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
+    {
         action =
             switch try request.requiredString("action", in: line) {
             case "status": .status
@@ -48,8 +49,8 @@ struct TOTPRequest: DeferredRequest {
                     "action",
                     "The action is \"status\", \"enrol\", \"confirm\", \"recovery_codes\" or \"disable\".")
             }
-        client = try request.client(in: line)
-        bearer = try request.bearer(in: line, service)
+        client = try request.client(in: line, rights)
+        bearer = try request.bearer(in: line, rights, service)
     }
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {

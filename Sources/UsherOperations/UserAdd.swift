@@ -17,7 +17,7 @@ struct UserAdd: DeferredRequest {
         ],
         example: #"{"op":"USER_ADD","username":"ada","email":"ada@example.org","role":"admin"}"#,
         event: .userAdded, place: .admin,
-        run: .deferred { request, line, service throws(UsherError) in
+        run: .deferred { request, line, _, service throws(UsherError) in
             try UserAdd(reading: request, line, service)
         })
 

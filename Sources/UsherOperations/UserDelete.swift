@@ -9,7 +9,7 @@ struct UserDelete: DeferredRequest {
         members: [.init("user", "string: an id, a username or an email")],
         example: #"{"op":"USER_DELETE","user":"ada"}"#,
         event: .userDeleted, place: .admin,
-        run: .deferred { request, line, _ throws(UsherError) in UserDelete(key: try request.accountKey(in: line)) })
+        run: .deferred { request, line, _, _ throws(UsherError) in UserDelete(key: try request.accountKey(in: line)) })
 
     let key: AccountKey?
 

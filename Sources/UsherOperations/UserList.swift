@@ -15,7 +15,7 @@ struct UserList: DeferredRequest {
         ],
         example: #"{"op":"USER_LIST","search":"ada","limit":20}"#,
         event: .userShown, place: .admin,
-        run: .deferred { request, line, _ throws(UsherError) in try UserList(reading: request, line) })
+        run: .deferred { request, line, _, _ throws(UsherError) in try UserList(reading: request, line) })
 
     private let query: UserQuery
 

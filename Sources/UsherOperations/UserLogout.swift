@@ -12,7 +12,7 @@ struct UserLogout: DeferredRequest {
         ],
         example: #"{"op":"USER_LOGOUT","user":"ada"}"#,
         event: .userLoggedOut, place: .admin,
-        run: .deferred { request, line, _ throws(UsherError) in try UserLogout(reading: request, line) })
+        run: .deferred { request, line, _, _ throws(UsherError) in try UserLogout(reading: request, line) })
 
     private let key: AccountKey?
     private let session: SessionID?

@@ -22,7 +22,7 @@ struct UserSet: DeferredRequest {
         ],
         example: #"{"op":"USER_SET","user":"ada","role":"editor","grant":["post:*"]}"#,
         event: .userChanged, place: .admin,
-        run: .deferred { request, line, service throws(UsherError) in
+        run: .deferred { request, line, _, service throws(UsherError) in
             UserSet(
                 key: try request.accountKey(in: line), edit: try AccountEdit(of: request, in: line, service))
         })

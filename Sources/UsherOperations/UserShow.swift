@@ -9,7 +9,7 @@ struct UserShow: DeferredRequest {
         members: [.init("user", "string: an id, a username or an email")],
         example: #"{"op":"USER_SHOW","user":"ada"}"#,
         event: .userShown, place: .admin,
-        run: .deferred { request, line, _ throws(UsherError) in UserShow(key: try request.accountKey(in: line)) })
+        run: .deferred { request, line, _, _ throws(UsherError) in UserShow(key: try request.accountKey(in: line)) })
 
     let key: AccountKey?
 

@@ -15,8 +15,8 @@ enum Verify {
         ],
         example: #"{"op":"VERIFY","authorization":"Bearer eyJhbGciOi..."}"#,
         event: .verify,
-        run: .immediate { request, line, service, writer throws(UsherError) in
-            let audience = try request.tokenAudience(in: line)
+        run: .immediate { request, line, rights, service, writer throws(UsherError) in
+            let audience = try request.tokenAudience(in: line, rights)
             guard try request.bool("optional", in: line) else {
                 try writeClaims(request, line, audience, service, &writer)
                 return

@@ -34,14 +34,14 @@ struct Acceptor: ~Copyable {
     }
 
     /// Accepts what waits, at most `acceptsPerTurn`.
-    mutating func accept(_ data: UInt64, _ adopt: (Int32, Operation.Place) -> Void) {
+    mutating func accept(_ data: UInt64, _ adopt: (Int32, Listener) -> Void) {
         guard isOpen, pausedUntil == nil,
             let listener = listeners.first(where: { $0.descriptor == Int32(truncatingIfNeeded: data) })
         else { return }
         for _ in 0..<Limits.acceptsPerTurn {
             let descriptor = usher_accept(listener.descriptor)
             if descriptor >= 0 {
-                adopt(descriptor, listener.place)
+                adopt(descriptor, listener)
                 continue
             }
             switch -descriptor {
@@ -64,13 +64,13 @@ struct Acceptor: ~Copyable {
 
     /// Accepts no more. Connections that wait at a socket made here are taken in first, since nobody else will, unless it was never open;
     /// those at an inherited one are the next process's.
-    mutating func close(_ adopt: (Int32, Operation.Place) -> Void) {
+    mutating func close(_ adopt: (Int32, Listener) -> Void) {
         guard !isClosed else { return }
         isClosed = true
         if isOpen { watch(EPOLL_CTL_DEL, 0) }
         for listener in listeners where listener.path != nil {
             while isOpen, case let descriptor = usher_accept(listener.descriptor), descriptor >= 0 {
-                adopt(descriptor, listener.place)
+                adopt(descriptor, listener)
             }
             listener.remove()
         }

@@ -24,6 +24,10 @@ struct ConnectionID: Hashable, Sendable {
 final class Connection {
     let id: ConnectionID
     let caller: Caller
+    /// The name of the socket that it came in by.
+    let socket: String
+    /// Those of the rule that applies, resolved when it was accepted and at each reload.
+    private(set) var rights: Rights
 
     /// What was read and not yet carried out; nil while there is nothing.
     var input: LineBuffer?
@@ -52,9 +56,19 @@ final class Connection {
     /// What epoll was told to watch for.
     var interest: UInt32 = 0
 
-    init(id: ConnectionID, caller: Caller) {
+    init(id: ConnectionID, caller: Caller, socket: String, rights: Rights) {
         self.id = id
         self.caller = caller
+        self.socket = socket
+        self.rights = rights
+        rights.enter()
+    }
+
+    /// Counts among those of other rights from now on.
+    func adopt(_ rights: Rights) {
+        self.rights.leave()
+        self.rights = rights
+        rights.enter()
     }
 
     /// Whether a line without an id may be answered now.

@@ -11,8 +11,9 @@ struct ConnectionTable: ~Copyable {
     /// Connections of one peer uid.
     func count(of uid: UInt32) -> Int { countOfUID[uid, default: 0] }
 
-    mutating func add(_ descriptor: Int32, _ caller: Caller) -> Connection {
-        let connection = Connection(id: ConnectionID(descriptor: descriptor, serial: nextSerial), caller: caller)
+    mutating func add(_ descriptor: Int32, _ caller: Caller, _ socket: String, _ rights: Rights) -> Connection {
+        let connection = Connection(
+            id: ConnectionID(descriptor: descriptor, serial: nextSerial), caller: caller, socket: socket, rights: rights)
         // Serial numbers wrap after four thousand million connections; 0 is the listeners'.
         nextSerial = nextSerial == .max ? 1 : nextSerial + 1
         let index = Int(descriptor)
@@ -37,6 +38,7 @@ struct ConnectionTable: ~Copyable {
         let left = count(of: uid) - 1
         countOfUID[uid] = left == 0 ? nil : left
         count -= 1
+        connection.rights.leave()
         return true
     }
 

@@ -12,6 +12,7 @@ struct Engine: ~Copyable {
     private let epoll: Int32
     private let service: AuthService
     private var limits: Limits
+    private var rules: Rules
     private var dispatcher = Dispatcher()
     private var connections = ConnectionTable()
 
@@ -32,38 +33,59 @@ struct Engine: ~Copyable {
         self.epoll = epoll
         self.service = service
         limits = service.limits
+        rules = Rules(service.rules, at: service.clock.monotonicMilliseconds())
     }
 
     var connectionCount: Int { connections.count }
 
-    /// Takes over the service's limits, which are others by now. A connection that has more than it may goes on when it has less.
-    mutating func adoptLimits() { limits = service.limits }
+    /// Takes over the service's limits and rules, which are others by now. A connection that has more than it may goes on when it has less.
+    mutating func adoptSettings() {
+        limits = service.limits
+        rules = Rules(service.rules, at: service.clock.monotonicMilliseconds())
+        for connection in connections.all {
+            guard let rights = rules.rights(of: connection.caller, by: connection.id.descriptor, on: connection.socket) else {
+                drop(connection)
+                continue
+            }
+            connection.adopt(rights)
+        }
+    }
 
     // MARK: Accepting
 
     /// Takes up a connection that was accepted, or tells it that there are too many, or that it may not be there, and closes it.
-    mutating func adopt(_ descriptor: Int32, at place: Operation.Place = .app) {
+    mutating func adopt(_ descriptor: Int32, from listener: Listener) {
         var peer = usher_peer()
         guard unsafe usher_peer_credentials(descriptor, &peer) == 0 else {
             close(descriptor)
             return
         }
-        let caller = Caller(peer: Peer(uid: peer.uid, gid: peer.gid, pid: peer.pid), place: place)
+        let caller = Caller(peer: Peer(uid: peer.uid, gid: peer.gid, pid: peer.pid), place: listener.place)
         // The file's mode keeps others out already; it is not all that stands between them and every password hash.
-        guard place == .app || peer.uid == 0 || peer.uid == geteuid() else {
+        guard caller.place == .app || peer.uid == 0 || peer.uid == geteuid() else {
             turnAway(
                 descriptor, caller, UsherError(.forbiddenOp, "The admin socket is for root and the daemon's own user."),
                 "a connection to the admin socket was turned away: it is for root and the daemon's own user")
             return
         }
-        guard connections.count < limits.connections, connections.count(of: peer.uid) < limits.connectionsPerUID else {
+        guard let rights = rules.rights(of: caller, by: descriptor, on: listener.name) else {
+            close(descriptor)
+            return
+        }
+        guard !rights.operations.isEmpty else {
+            let error = rights.refusalOfAll
+            turnAway(descriptor, caller, error, "a connection was turned away: \(error.cause ?? "")")
+            return
+        }
+        let isFull = connections.count >= limits.connections || connections.count(of: peer.uid) >= limits.connectionsPerUID
+        guard !isFull, rights.hasRoom(of: limits.connections) else {
             turnAway(
                 descriptor, caller,
                 UsherError(.busy, "There are too many connections; try again.", detail: .retryAfterMilliseconds(1000)),
-                "a connection was turned away: there are too many")
+                "a connection was turned away: there are too many\(isFull ? "" : " of \(rights.name)")")
             return
         }
-        let connection = connections.add(descriptor, caller)
+        let connection = connections.add(descriptor, caller, listener.name, rights)
         connection.interest = EPOLLIN.rawValue
         if usher_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, connection.interest, connection.id.eventData) < 0 {
             drop(connection)
@@ -281,7 +303,8 @@ struct Engine: ~Copyable {
     /// Carries a line out, or keeps it if it must wait for those before it.
     private mutating func run(_ line: Span<UInt8>, for connection: Connection, mayRunInOrder: Bool) {
         switch dispatcher.dispatch(
-            line, from: connection.caller, mayRunInOrder: mayRunInOrder, service: service, writer: &replies)
+            line, from: connection.caller, with: connection.rights, mayRunInOrder: mayRunInOrder, service: service,
+            writer: &replies)
         {
         case .answered: break
         case .deferred(let request):

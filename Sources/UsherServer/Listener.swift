@@ -32,7 +32,7 @@ public struct Listener: Sendable {
     }
 
     /// What may be called on it. Of a name that says nothing else it is the apps': nobody is given more than they should be.
-    public var place: Operation.Place { name == "admin" ? .admin : .app }
+    public var place: Operation.Place { name == Rules.adminSocket ? .admin : .app }
 
     /// Makes a socket at `path`, mode 0660, or 0600 for administrators. One that a dead daemon left is replaced.
     /// - Throws: a sentence that says what stands in the way: a living daemon, another kind of file, a folder that cannot be written.
@@ -49,7 +49,7 @@ public struct Listener: Sendable {
         try Self.removeStale(path, address)
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw StartFailure("socket: \(errorText(errno))") }
-        let mask = umask(name == "admin" ? 0o177 : 0o117)
+        let mask = umask(name == Rules.adminSocket ? 0o177 : 0o117)
         let bound = unsafe Self.withSocketAddress(&address) { unsafe bind(descriptor, $0, $1) }
         let failure = errno
         umask(mask)

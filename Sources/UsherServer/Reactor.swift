@@ -125,7 +125,7 @@ public actor Reactor {
                 if data == Self.signalEvent {
                     handleSignals()
                 } else if acceptor.owns(data) {
-                    acceptor.accept(data) { engine.adopt($0, at: $1) }
+                    acceptor.accept(data) { engine.adopt($0, from: $1) }
                 } else {
                     unsafe engine.event(data, usher_event_flags(events, index))
                 }
@@ -144,7 +144,7 @@ public actor Reactor {
             try await service.load()
         } catch {
             startFailure = StartFailure("The store cannot be read: \(error.cause ?? error.message)")
-            acceptor.close { engine.adopt($0, at: $1) }
+            acceptor.close { engine.adopt($0, from: $1) }
             finish()
             return
         }
@@ -286,7 +286,7 @@ public actor Reactor {
         guard let reload = hooks.reload, drainDeadline == nil else { return }
         if let settings = outcome.settings {
             service.adopt(settings.service)
-            engine.adoptLimits()
+            engine.adoptSettings()
             settings.adoptElsewhere()
         }
         heartbeat.adopt(outcome.remark, service: service)
@@ -306,7 +306,7 @@ public actor Reactor {
             return
         }
         drainDeadline = service.clock.monotonicMilliseconds() + service.limits.drain
-        acceptor.close { engine.adopt($0, at: $1) }
+        acceptor.close { engine.adopt($0, from: $1) }
         // Not only when all is answered: there may be no time left then.
         if service.hasUnsettled { nextUpkeep = service.clock.monotonicMilliseconds() }
         hooks.stopping(engine.connectionCount)

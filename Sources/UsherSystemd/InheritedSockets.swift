@@ -4,13 +4,8 @@ public import UsherModel
 
 /// A listening socket that the daemon was started with.
 public struct InheritedSocket: Sendable, Equatable {
-    /// What it is for: the `FileDescriptorName=` of its socket unit.
-    public enum Name: String, Sendable, CaseIterable {
-        case app
-        case admin
-    }
-
-    public let name: Name
+    /// The `FileDescriptorName=` of its socket unit: `admin` is for administrators, any other name for apps.
+    public let name: String
     public let descriptor: Int32
 }
 
@@ -42,32 +37,35 @@ public enum InheritedSockets {
         }
     }
 
-    /// What each of the sockets so named is for. A single one that has another name (the unit's own, where the unit gives none;
-    /// `unknown` from systemd-socket-activate) is for apps; among several, each must have a name that is known.
-    static func assign(_ names: [String]) throws(UsherError) -> [InheritedSocket.Name] {
-        if names.count == 1 { return [InheritedSocket.Name(rawValue: names[0]) ?? .app] }
-        let unknown = names.filter { InheritedSocket.Name(rawValue: $0) == nil }
-        guard unknown.isEmpty else {
+    /// What each of the sockets so named is called. A single one that was given no name is `app`; of several each must have one, or who
+    /// mistakes it would have the rights of another.
+    static func assign(_ names: [String]) throws(UsherError) -> [String] {
+        guard names.count > 1 else { return names.map { isGiven($0) ? $0 : "app" } }
+        let others = names.filter { !isGiven($0) }
+        guard others.isEmpty else {
             throw UsherError(
                 .internal,
-                cause: "of \(names.count) inherited sockets, some have names that are neither \"app\" nor \"admin\": "
-                    + unknown.map { "\"\($0)\"" }.joined(separator: ", ") + "; set FileDescriptorName= in their socket units")
+                cause: "of \(names.count) inherited sockets, some were given no name: "
+                    + others.map { "\"\($0)\"" }.joined(separator: ", ") + "; set FileDescriptorName= in their socket units")
         }
-        return names.compactMap(InheritedSocket.Name.init)
+        return names
     }
 
+    /// Not where the unit's own name stands in, or `unknown`, that of systemd-socket-activate.
+    private static func isGiven(_ name: String) -> Bool { !["", "unknown"].contains(name) && !name.hasSuffix(".socket") }
+
     /// Makes sure that the descriptor is a listening Unix stream socket, and sets it non-blocking.
-    static func prepare(_ descriptor: Int32, of name: InheritedSocket.Name) throws(UsherError) {
+    static func prepare(_ descriptor: Int32, of name: String) throws(UsherError) {
         let answer = sd_is_socket(descriptor, AF_UNIX, Int32(SOCK_STREAM.rawValue), 1)
         guard answer > 0 else {
             let reason = answer < 0 ? errorText(-answer) : "it is not a listening Unix stream socket (ListenStream= with a path)"
-            throw UsherError(.internal, cause: "the inherited socket \"\(name.rawValue)\" (descriptor \(descriptor)): \(reason)")
+            throw UsherError(.internal, cause: "the inherited socket \"\(name)\" (descriptor \(descriptor)): \(reason)")
         }
         let flags = fcntl(descriptor, F_GETFL)
         guard flags >= 0, fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0 else {
             throw UsherError(
                 .internal,
-                cause: "the inherited socket \"\(name.rawValue)\" cannot be made non-blocking: \(errorText(errno))")
+                cause: "the inherited socket \"\(name)\" cannot be made non-blocking: \(errorText(errno))")
         }
     }
 }

@@ -10,6 +10,24 @@ extension AuthService {
         return UsherError(error.code, error.message, detail: .reference(reference), cause: error.cause)
     }
 
+    /// Counts a request, where there is a rate.
+    /// - Throws: `busy` if it is exceeded.
+    func count(_ caller: Caller, _ rights: Rights) throws(UsherError) {
+        let now = clock.monotonicMilliseconds()
+        do throws(UsherError) {
+            try rights.count(at: now)
+        } catch {
+            if log.threshold >= .notice, rights.isNews(at: now) {
+                log.record(
+                    Event(
+                        .limit, .notice, "requests are refused: the rate of \(rights.name) is exceeded",
+                        result: error.code.rawValue,
+                        peer: caller.peer))
+            }
+            throw error
+        }
+    }
+
     /// - Parameters:
     ///   - error: nil if the request was granted.
     ///   - operation: nil if the line did not tell.
@@ -37,6 +55,8 @@ extension Event {
             message = "\(name) failed: \(error.cause ?? error.message)"
             if case .reference(let reference) = error.detail { message += " (reference \(reference))" }
         }
+        // Nothing but a cause that is no failure of ours is told besides the code.
+        if let error, !error.code.isOurs, let cause = error.cause { message += "; \(cause)" }
         if let remark = attempt.remark { message += "; \(remark)" }
         self.init(
             kind, priority, message, op: operation?.name, result: error?.code.rawValue ?? "ok", user: attempt.user?.username.text,

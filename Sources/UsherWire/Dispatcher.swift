@@ -22,13 +22,16 @@ public struct Dispatcher: ~Copyable {
 
     /// - Parameters:
     ///   - line: without its line end, and not blank.
+    ///   - rights: the caller's.
     ///   - mayRunInOrder: whether all earlier requests without id of this connection have been answered.
     ///   - writer: where a reply goes, if there is one by now.
     public mutating func dispatch(
-        _ line: Span<UInt8>, from caller: Caller, mayRunInOrder: Bool, service: AuthService, writer: inout JSONWriter
+        _ line: Span<UInt8>, from caller: Caller, with rights: Rights, mayRunInOrder: Bool, service: AuthService,
+        writer: inout JSONWriter
     ) -> Verdict {
         if let json = bare.json(of: line) {
-            return dispatch(json.span, from: caller, mayRunInOrder: mayRunInOrder, service: service, writer: &writer)
+            return dispatch(
+                json.span, from: caller, with: rights, mayRunInOrder: mayRunInOrder, service: service, writer: &writer)
         }
         var id: RequestID?
         var operation: Operation?
@@ -37,20 +40,26 @@ public struct Dispatcher: ~Copyable {
             try read(line)
             id = try RequestID(of: reader, in: line)
             if id == nil, !mayRunInOrder { return .mustWait }
-            let found = try self.operation(in: line)
+            if rights.isRated { try service.count(caller, rights) }
+            let index = try self.operation(in: line)
+            let found = operations[index]
             operation = found
-            guard found.isAllowed(at: caller.place) else {
-                throw UsherError(.forbiddenOp, "\(found.name) is for administrators: it is answered on the admin socket alone.")
+            guard rights.operations.contains(index) else {
+                guard found.isAllowed(at: caller.place) else {
+                    throw UsherError(
+                        .forbiddenOp, "\(found.name) is for administrators: it is answered on the admin socket alone.")
+                }
+                throw rights.refusal(of: found)
             }
             switch found.run {
             case .immediate(let run):
                 writer.beginSuccess(id)
-                try run(reader, line, service, &writer)
+                try run(reader, line, rights, service, &writer)
                 writer.endReply()
                 service.note(nil, found, id, caller)
                 return .answered
             case .deferred(let read):
-                return .deferred(PendingRequest(id: id, operation: found, request: try read(reader, line, service)))
+                return .deferred(PendingRequest(id: id, operation: found, request: try read(reader, line, rights, service)))
             }
         } catch {
             // What cannot be read has no id, and waits like all that has none.
@@ -71,7 +80,8 @@ public struct Dispatcher: ~Copyable {
         }
     }
 
-    private func operation(in line: Span<UInt8>) throws(UsherError) -> Operation {
+    /// Which of them it is.
+    private func operation(in line: Span<UInt8>) throws(UsherError) -> Int {
         guard let value = reader.value("op", in: line) else { throw .missingField("op") }
         guard value.kind == .string else {
             throw UsherError(.badRequest, "The member \"op\" must be a string.", detail: .offset(value.range.lowerBound))
@@ -83,8 +93,8 @@ public struct Dispatcher: ~Copyable {
         return try operation(named: line.extracting(value.content))
     }
 
-    private func operation(named name: Span<UInt8>) throws(UsherError) -> Operation {
-        for index in names.indices where isSameInAnyCase(names[index], name) { return operations[index] }
+    private func operation(named name: Span<UInt8>) throws(UsherError) -> Int {
+        for index in names.indices where isSameInAnyCase(names[index], name) { return index }
         throw UsherError(.unknownOp)
     }
 }

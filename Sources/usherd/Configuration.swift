@@ -17,6 +17,7 @@ struct Configuration {
     var adminListen: String?
     var state: String?
     var logLevel = LogLevel.info
+    var rules: [RuleSetting] = []
 
     enum LogLevel: String, CaseIterable {
         case debug, info, notice, warning, error
@@ -53,6 +54,7 @@ struct Configuration {
     /// The settings that are not the same in both, by their paths.
     static func differences(_ one: Configuration, _ other: Configuration) -> [String] {
         Setting.all.filter { $0.show(one) != $0.show(other) }.map(\.path)
+            + (one.rules.map(\.rule) == other.rules.map(\.rule) ? [] : ["rule"])
     }
 
     /// Takes back what only a restart can change.
@@ -92,6 +94,7 @@ struct Configuration {
 
     /// What no single setting can tell.
     private func check() throws(StartFailure) {
+        for rule in rules { try rule.check(audiences: tokens.audiences) }
         guard !tokens.issuer.isEmpty else { throw StartFailure("token.issuer (JWT_ISSUER) must not be empty.") }
         guard !tokens.audiences.isEmpty, !tokens.audiences.contains("") else {
             throw StartFailure("token.audiences (JWT_AUDIENCE) must name one audience or more, none of them empty.")

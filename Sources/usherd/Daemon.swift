@@ -87,7 +87,9 @@ enum Daemon {
             settings: settings, store: store, workers: pool, clock: clock, random: OpenSSLRandom(), hash: OpenSSLHash(),
             seal: dataKey, log: journal, version: version)
         let running = Running(
-            configuration, secrets, state: state, rereadBy: reread, store: store, pool: pool, journal: journal)
+            configuration, secrets, state: state, sockets: Set(listeners.map(\.name)), rereadBy: reread, store: store, pool: pool,
+            journal: journal)
+        running.noteMissingSockets(configuration)
         let supervisor = Supervisor()
         let places = listeners.map { $0.path ?? "inherited socket \($0.name)" }.joined(separator: ", ")
         let reactor = try Reactor(
@@ -144,14 +146,14 @@ enum Daemon {
         } catch {
             throw StartFailure(error.cause ?? error.message)
         }
-        if !inherited.isEmpty { return inherited.map { Listener(inherited: $0.descriptor, name: $0.name.rawValue) } }
+        if !inherited.isEmpty { return inherited.map { Listener(inherited: $0.descriptor, name: $0.name) } }
         guard let path = configuration.listen else {
             throw StartFailure("No socket: give --listen PATH, set socket.listen, or start usher.socket with systemd.")
         }
-        let app = try Listener(path: path, name: "app")
+        let app = try Listener(path: path, name: Rules.appSocket)
         guard let path = configuration.adminListen else { return [app] }
         do throws(StartFailure) {
-            return [app, try Listener(path: path, name: "admin")]
+            return [app, try Listener(path: path, name: Rules.adminSocket)]
         } catch {
             app.remove()
             throw error

@@ -19,17 +19,20 @@ final class Running: Sendable {
 
     private let inForce: Lock<InForce>
     private let state: StateFolder
+    /// The names of those that are listened on.
+    private let sockets: Set<String>
     private let readConfiguration: Read
     private let store: SQLiteStore
     private let pool: HashPool
     private let journal: Journal
 
     init(
-        _ configuration: Configuration, _ secrets: Secrets, state: StateFolder, rereadBy readConfiguration: @escaping Read,
-        store: SQLiteStore, pool: HashPool, journal: Journal
+        _ configuration: Configuration, _ secrets: Secrets, state: StateFolder, sockets: Set<String>,
+        rereadBy readConfiguration: @escaping Read, store: SQLiteStore, pool: HashPool, journal: Journal
     ) {
         inForce = Lock(InForce(configuration: configuration, secrets: secrets))
         self.state = state
+        self.sockets = sockets
         self.readConfiguration = readConfiguration
         self.store = store
         self.pool = pool
@@ -68,6 +71,7 @@ final class Running: Sendable {
         }
         let now = InForce(configuration: configuration, secrets: secrets)
         inForce.withLock { $0 = now }
+        noteMissingSockets(configuration)
         var event = Event(.reloaded, .notice, "", result: "ok")
         event.changed = Configuration.differences(before.configuration, configuration) + secrets.differences(from: before.secrets)
         event.pending = pending
@@ -83,6 +87,19 @@ final class Running: Sendable {
             },
             event: event,
             remark: pending.isEmpty ? nil : "restart to change \(pending.joined(separator: ", "))")
+    }
+
+    /// Says in the journal which rules are about no socket that there is: its unit may come later, or its name may be wrong.
+    func noteMissingSockets(_ configuration: Configuration) {
+        let known = sockets.sorted().joined(separator: ", ")
+        for rule in configuration.rules {
+            guard let name = rule.rule.socket, !sockets.contains(name) else { continue }
+            journal.record(
+                Event(
+                    .notice, .warning,
+                    "\(rule.path).socket: no socket \"\(name)\" was handed over; these were: \(known). Is its FileDescriptorName= the same?"
+                ))
+        }
     }
 
     private func message(_ event: Event, handedOver: [String]) -> String {
@@ -101,6 +118,7 @@ extension ServiceSettings {
         self.init(
             tokens: configuration.tokens, passwords: configuration.passwords, quality: judges.all,
             accounts: configuration.accounts, limits: configuration.limits,
+            rules: configuration.rules.map(\.rule),
             issuer: TokenIssuer(
                 accessKey: try HMACKey(algorithm: algorithm, secret: secrets.access.bytes.bytes),
                 refreshKey: try HMACKey(algorithm: algorithm, secret: secrets.refresh.bytes.bytes), hash: OpenSSLHash(),

@@ -154,7 +154,7 @@ struct Setting {
         Setting(path: path) { value, configuration throws(StartFailure) in
             configuration[keyPath: place] = try list(value, path)
         } show: {
-            "[" + $0[keyPath: place].map(quoted).joined(separator: ", ") + "]"
+            quoted($0[keyPath: place])
         }
     }
 
@@ -179,7 +179,7 @@ struct Setting {
             configuration[keyPath: place] = words
         } show: { configuration in
             let words = Word.allCases.filter { configuration[keyPath: place].contains($0) }
-            return "[" + words.map { quoted($0.rawValue) }.joined(separator: ", ") + "]"
+            return quoted(words.map(\.rawValue))
         }
     }
 
@@ -193,8 +193,10 @@ struct Setting {
         Word.allCases.map { quoted($0.rawValue) }.joined(separator: " or ")
     }
 
+    static func quoted(_ list: [String]) -> String { "[" + list.map { quoted($0) }.joined(separator: ", ") + "]" }
+
     /// A TOML basic string.
-    private static func quoted(_ text: String) -> String {
+    static func quoted(_ text: String) -> String {
         var quoted = ""
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -15,6 +15,7 @@ enum SettingsFile {
             let tables = Set(settings.keys.compactMap { $0.split(separator: ".").first.map(String.init) })
             for entry in entries {
                 if case .table = entry.value, tables.contains(entry.path) { continue }
+                if try readRule(entry, of: path, into: &configuration) { continue }
                 guard let setting = settings[entry.path] else {
                     throw StartFailure("\(entry.place): there is no setting \(entry.path.printable).")
                 }
@@ -29,13 +30,33 @@ enum SettingsFile {
         }
     }
 
+    /// - Returns: whether it is a `[[rule]]`, or of the last that began.
+    private static func readRule(
+        _ entry: Entry, of file: String, into configuration: inout Configuration
+    ) throws(StartFailure) -> Bool {
+        let next = "rule[\(configuration.rules.count + 1)]"
+        if case .table = entry.value, entry.path == next {
+            configuration.rules.append(RuleSetting(path: next, place: "\(file):\(entry.place)"))
+            return true
+        }
+        guard let last = configuration.rules.indices.last, entry.path.hasPrefix(configuration.rules[last].path + ".") else {
+            return false
+        }
+        let key = entry.path.dropFirst(configuration.rules[last].path.utf8.count + 1)
+        do throws(StartFailure) {
+            return try configuration.rules[last].read(String(key), entry.value)
+        } catch {
+            throw StartFailure("\(entry.place): \(error.description)")
+        }
+    }
+
     /// What a setting can be in TOML.
     enum Value {
         case string(String)
         case integer(Int)
         case boolean(Bool)
         case strings([String])
-        /// An empty one.
+        /// An empty one, or the beginning of one in a list.
         case table
         /// Of a type that no setting has.
         case other
@@ -88,6 +109,7 @@ enum SettingsFile {
             }
             text += "\(names[1]) = \(value)\n"
         }
+        for rule in configuration.rules { text += "\n" + rule.text }
         return text
     }
 

@@ -36,7 +36,7 @@ class Activated:
         self.state.mkdir(mode=0o700, exist_ok=True)
         self.paths = {name: folder / name for name in names}
         config_file = folder / "usher.toml"
-        config_file.write_text(toml(config))
+        config_file.write_text(config if isinstance(config, str) else toml(config))
         command = ["systemd-socket-activate"]
         for path in self.paths.values():
             command += ["-l", str(path)]

@@ -17,6 +17,8 @@ public final class Harness {
     public let service: AuthService
     /// Whoever asks. Another one is another connection.
     public var caller: Caller
+    /// What they may do; all that their socket allows if nil.
+    public var rights: Rights?
     private var dispatcher = Dispatcher()
 
     /// - Parameter predecessor: the harness whose store is to be gone on with, as a daemon does that was restarted.
@@ -53,10 +55,10 @@ public final class Harness {
     public static func settings(
         tokens: TokenSettings = TokenSettings(), passwords: PasswordSettings = PasswordSettings(),
         quality: [any PasswordQuality] = [], accounts: AccountSettings = AccountSettings(), limits: Limits = Limits(),
-        access: Secrets = .access, refresh: Secrets = .refresh
+        rules: [Rule] = [], access: Secrets = .access, refresh: Secrets = .refresh
     ) -> sending ServiceSettings {
         ServiceSettings(
-            tokens: tokens, passwords: passwords, quality: quality, accounts: accounts, limits: limits,
+            tokens: tokens, passwords: passwords, quality: quality, accounts: accounts, limits: limits, rules: rules,
             issuer: TokenIssuer(
                 accessKey: access.key(tokens.algorithm), refreshKey: refresh.key(tokens.algorithm), hash: OpenSSLHash(),
                 settings: tokens))
@@ -102,7 +104,8 @@ public final class Harness {
     public func dispatch(_ line: [UInt8], mayRunInOrder: Bool = true) -> Verdict {
         var writer = JSONWriter()
         let verdict = dispatcher.dispatch(
-            line.span, from: caller, mayRunInOrder: mayRunInOrder, service: service, writer: &writer)
+            line.span, from: caller, with: rights ?? Rights(everythingAt: caller.place), mayRunInOrder: mayRunInOrder,
+            service: service, writer: &writer)
         switch verdict {
         case .answered: return .answered(Reply(writer.bytes))
         case .deferred(let request):

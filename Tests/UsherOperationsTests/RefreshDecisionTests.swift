@@ -37,11 +37,12 @@ struct RefreshDecisionTests {
 
     private func decide(
         _ token: RefreshToken, _ stored: StoredSession?, isBlocked: Bool = false, client: Client? = nil,
+        audiences: [String]? = nil,
         time: ServiceTime = ServiceTime(atStart: 0, now: 60_000)
     ) -> RefreshDecision {
         RefreshDecision.decide(
-            token, stored, isBlocked: isBlocked, client: client, now: now, service: time, settings: TokenSettings(),
-            hash: OpenSSLHash())
+            token, stored, isBlocked: isBlocked, client: client, audiences: Audiences(audiences), now: now, service: time,
+            settings: TokenSettings(), hash: OpenSSLHash())
     }
 
     /// What a decision is, in words.
@@ -76,6 +77,9 @@ struct RefreshDecisionTests {
                     == "end accountDisabled accountDisabled")
         }
         #expect(word(decide(good, try stored(live))) == "rotate 6")
+        #expect(word(decide(good, try stored(live), audiences: ["other", live.audience])) == "rotate 6")
+        // Another app's: nothing is ended.
+        #expect(word(decide(good, try stored(live), isBlocked: true, audiences: ["other"])) == "refuse tokenInvalid")
         #expect(word(decide(try token(4, of: live), try stored(live))) == "replay 5")
         #expect(word(decide(try token(6, of: live), try stored(live))) == "end tokenRevoked fromTheFuture")
         #expect(word(decide(try token(7, of: live), try stored(live))) == "end tokenRevoked fromTheFuture")

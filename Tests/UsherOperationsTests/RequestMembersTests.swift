@@ -24,10 +24,13 @@ struct RequestMembersTests {
         #expect(try read(#"{}"#) { reader, line throws(UsherError) in try reader.string("a", in: line) } == nil)
         #expect(try read(#"{"a":null}"#) { reader, line throws(UsherError) in try reader.bool("a", in: line) } == false)
         #expect(try read(#"{"a":null}"#) { reader, line throws(UsherError) in try reader.names("a", in: line) } == nil)
-        #expect(try read(#"{"client":null}"#) { reader, line throws(UsherError) in try reader.client(in: line) } == Client())
+        #expect(
+            try read(#"{"client":null}"#) { reader, line throws(UsherError) in
+                try reader.client(in: line, Rights(everythingAt: .app))
+            } == Client())
         #expect(
             try read(#"{"client":{"ip":null,"user_agent":null}}"#) { reader, line throws(UsherError) in
-                try reader.client(in: line)
+                try reader.client(in: line, Rights(everythingAt: .app))
             } == Client())
         #expect(
             error(#"{"a":null}"#) { reader, line throws(UsherError) in try reader.requiredString("a", in: line) }?.code
@@ -85,7 +88,7 @@ struct RequestMembersTests {
     ])
     func addressesAreWrittenOneWay(_ given: String, _ kept: String) throws {
         let client = try read("{\"client\":{\"ip\":\"\(given)\"}}") { reader, line throws(UsherError) in
-            try reader.client(in: line)
+            try reader.client(in: line, Rights(everythingAt: .app))
         }
         #expect(client.address?.description == kept)
     }
@@ -97,7 +100,9 @@ struct RequestMembersTests {
         #"{"ip":"[::1]"}"#, #"{"user_agent":5}"#, #"{"ip":"::1","user_agent":[]}"#,
     ])
     func aMalformedClientIsRefused(_ value: String) {
-        let error = error("{\"client\":\(value)}") { reader, line throws(UsherError) in try reader.client(in: line) }
+        let error = error("{\"client\":\(value)}") { reader, line throws(UsherError) in
+            try reader.client(in: line, Rights(everythingAt: .app))
+        }
         #expect(error?.code == .invalidField)
         #expect(error?.detail == .field("client"))
     }
@@ -107,14 +112,14 @@ struct RequestMembersTests {
     func aUserAgentIsCut(_ character: String, _ size: Int, _ kept: Int) throws {
         let agent = String(repeating: character, count: 300)
         let client = try read("{\"client\":{\"user_agent\":\"\(agent)\"}}") { reader, line throws(UsherError) in
-            try reader.client(in: line)
+            try reader.client(in: line, Rights(everythingAt: .app))
         }
         #expect(client.userAgent == String(repeating: character, count: kept / size))
     }
 
     @Test func unknownMembersOfAClientAreIgnored() throws {
         let client = try read(#"{"client":{"ip":"::1","port":[1,{"a":2}]}}"#) { reader, line throws(UsherError) in
-            try reader.client(in: line)
+            try reader.client(in: line, Rights(everythingAt: .app))
         }
         #expect(client == Client(address: IPAddress(parsing: "::1")))
     }

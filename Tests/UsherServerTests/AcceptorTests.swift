@@ -51,11 +51,11 @@ struct AcceptorTests {
         let clients = [Client.connect(to: path + "-admin"), Client.connect(to: path), Client.connect(to: path + "-admin")]
         #expect(clients.allSatisfy { $0 != nil })
         var adopted: [(descriptor: Int32, place: Operation.Place)] = []
-        for data in events() { acceptor.accept(data) { adopted.append(($0, $1)) } }
+        for data in events() { acceptor.accept(data) { adopted.append(($0, $1.place)) } }
         #expect(adopted.count { $0.place == .admin } == 2)
         #expect(adopted.count { $0.place == .app } == 1)
         let late = Client.connect(to: path + "-admin")
-        acceptor.close { adopted.append(($0, $1)) }
+        acceptor.close { adopted.append(($0, $1.place)) }
         #expect(adopted.last?.place == .admin)
         #expect(late != nil)
         for connection in adopted { close(connection.descriptor) }

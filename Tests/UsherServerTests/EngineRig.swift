@@ -20,9 +20,10 @@ final class EngineRig {
     /// Requests that were started and wait for `finish`.
     private var pending: [(ConnectionID, Caller, PendingRequest)] = []
 
-    init(_ limits: Limits = Limits()) {
+    init(_ limits: Limits = Limits(), rules: [Rule] = []) {
         store = ScriptedStore(InMemoryStore(clock: clock))
         service = Harness.service(limits: limits, store: store, workers: InlineWorkers(FastHasher()), clock: clock, log: log)
+        service.adopt(Harness.settings(limits: limits, rules: rules))
         engine = Engine(epoll: epoll, service: service)
     }
 
@@ -31,10 +32,20 @@ final class EngineRig {
         close(epoll)
     }
 
-    func connect() -> Client {
+    func connect(to socket: String = "app") -> Client {
         let (client, served) = Client.pair()
-        engine.adopt(served)
+        adopt(served, from: socket)
         return client
+    }
+
+    func adopt(_ served: Int32, from socket: String = "app") {
+        engine.adopt(served, from: Listener(inherited: -1, name: socket))
+    }
+
+    /// Puts other rules in force.
+    func adopt(_ rules: [Rule], _ limits: Limits = Limits()) {
+        service.adopt(Harness.settings(limits: limits, rules: rules))
+        engine.adoptSettings()
     }
 
     /// One round of the loop.

@@ -416,7 +416,7 @@ struct EngineTests {
         let rig = EngineRig(limits)
         let (client, served) = Client.pair()
         client.send(String(repeating: "PING\n", count: 10_000))
-        rig.engine.adopt(served)
+        rig.adopt(served)
         #expect(client.lines().map(\.result) == ["busy"])
         client.receive()
         #expect(client.isAtEnd)

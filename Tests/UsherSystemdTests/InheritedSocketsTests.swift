@@ -8,17 +8,19 @@ import UsherModel
     @Test(
         "What a socket is for",
         arguments: [
-            ([], []), (["app"], [.app]), (["admin"], [.admin]), (["unknown"], [.app]), (["usher.socket"], [.app]), ([""], [.app]),
-            (["admin", "app"], [.admin, .app]), (["app", "app", "admin"], [.app, .app, .admin]),
-        ] as [([String], [InheritedSocket.Name])])
-    func names(_ names: [String], _ expected: [InheritedSocket.Name]) throws {
+            ([], []), (["app"], ["app"]), (["admin"], ["admin"]), (["unknown"], ["app"]), (["usher.socket"], ["app"]),
+            ([""], ["app"]),
+            (["blog"], ["blog"]), (["admin", "app"], ["admin", "app"]), (["app", "app", "admin"], ["app", "app", "admin"]),
+            (["app", "blog", "App", "admin"], ["app", "blog", "App", "admin"]),
+        ] as [([String], [String])])
+    func names(_ names: [String], _ expected: [String]) throws {
         #expect(try InheritedSockets.assign(names) == expected)
     }
 
     @Test("Several of which one cannot be told are refused, and named") func unknown() {
-        for names in [["app", "spare"], ["spare", "other.socket"], ["App", "spare"], ["admin", "app", "spare"]] {
+        for names in [["app", "unknown"], ["unknown", "other.socket"], ["blog", "unknown"], ["admin", "app", "unknown"]] {
             let error = #expect(throws: UsherError.self) { try InheritedSockets.assign(names) }
-            #expect(error?.cause?.contains("\"spare\"") == true)
+            #expect(error?.cause?.contains("\"unknown\"") == true)
             #expect(error?.cause?.contains("\"app\",") == false)
         }
     }
@@ -34,7 +36,7 @@ import UsherModel
         }
         #expect(listen(descriptor, 5) == 0)
         #expect(fcntl(descriptor, F_GETFL) & O_NONBLOCK == 0)
-        try InheritedSockets.prepare(descriptor, of: .app)
+        try InheritedSockets.prepare(descriptor, of: "app")
         #expect(fcntl(descriptor, F_GETFL) & O_NONBLOCK == O_NONBLOCK)
     }
 
@@ -46,11 +48,11 @@ import UsherModel
         ]
         #expect(listen(kinds[2], 5) == 0)
         for kind in kinds {
-            let error = #expect(throws: UsherError.self) { try InheritedSockets.prepare(kind, of: .admin) }
+            let error = #expect(throws: UsherError.self) { try InheritedSockets.prepare(kind, of: "admin") }
             #expect(error?.cause?.contains("\"admin\" (descriptor \(kind))") == true)
             close(kind)
         }
-        #expect(throws: UsherError.self) { try InheritedSockets.prepare(-1, of: .app) }
+        #expect(throws: UsherError.self) { try InheritedSockets.prepare(-1, of: "app") }
         unsafe unlink(path)
     }
 

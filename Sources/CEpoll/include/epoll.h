@@ -23,6 +23,8 @@ uint32_t usher_event_flags(const struct epoll_event *events, int index);
 /* A nonblocking, close-on-exec connection of a listening socket. */
 int usher_accept(int listener);
 int usher_peer_credentials(int fd, struct usher_peer *peer);
+/* How many supplementary groups the peer had when it connected; they are written if there is room for all. */
+int usher_peer_groups(int fd, gid_t *groups, int room);
 /* Whether the peer will write no more: 1 or 0. Not to be asked once this side has shut its reading down. */
 int usher_peer_has_finished(int fd);
 

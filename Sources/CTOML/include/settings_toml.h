@@ -14,12 +14,13 @@ enum usher_toml_kind {
     USHER_TOML_INTEGER,
     USHER_TOML_BOOLEAN,
     USHER_TOML_STRINGS, /* a list, all of its elements strings */
-    USHER_TOML_TABLE,   /* an empty one; the others show in the paths of what they hold */
+    USHER_TOML_TABLE,   /* an empty one, or each of a list, before what it holds; the others show in the paths of what they hold */
     USHER_TOML_OTHER,
 };
 
 struct usher_toml_value {
-    const char *path; /* keys from the outermost table on, joined by '.', in quotes where they are no bare keys, UTF-8 */
+    const char *path; /* keys from the outermost table on, joined by '.', in quotes where they are no bare keys, UTF-8; behind the key
+                         of a list of tables, which of them in brackets, from 1 */
     enum usher_toml_kind kind;
     const char *const *strings; /* of a string, the one; of strings, all */
     const size_t *lengths;
