@@ -57,14 +57,19 @@ public actor UsherClient {
     }
 
     /// Waits for the next line after `watch`, for as long as it takes, or until the task is cancelled.
+    /// - Throws: what the last line says, where the daemon ends the stream with a refusal.
     public func nextEvent() throws(ClientFailure) -> ReplyObject {
         guard let watched else { throw .lost(LostConnection(.ended, "Nothing is watched.")) }
+        let line: ReplyObject
         do throws(LostConnection) {
-            return try Self.parse(watched.readLine(deadline: .never))
+            line = try Self.parse(watched.readLine(deadline: .never))
         } catch {
             self.watched = nil
             throw .lost(error)
         }
+        guard let refusal = Refusal(line) else { return line }
+        self.watched = nil
+        throw ClientFailure(refusal)
     }
 
     // MARK: One exchange

@@ -78,23 +78,28 @@ enum HumanText {
         }
     }
 
-    /// One line: the time first, then `message`, then all the rest as `name=value`.
+    /// One line: the time first, then how grave it is and the message, then all the rest as `name=value`.
     static func event(_ object: ReplyObject) -> String {
         var words: [String] = []
-        var message: String?
-        var time: String?
+        var head: [String: String] = [:]
         for (name, value) in object.members {
             switch value {
-            case .number(let digits) where time == nil && isTime(name): time = Int64(digits).map(LocalTime.text)
-            case .string(let text) where name == "message": message = printable(text)
-            case .null: continue
-            case .string(let text): words.append("\(printable(name))=\(Escape.quotedIfNeeded(text, blanks: false))")
-            case .bool(let bool): words.append("\(printable(name))=\(bool)")
-            case .number(let digits): words.append("\(printable(name))=\(digits)")
-            case .array, .object: words.append("\(printable(name))=\(self.value(value, of: name))")
+            case .number(let digits) where isTime(name): head["time"] = Int64(digits).map(LocalTime.text) ?? digits
+            case .string(let text) where name == "message" || name == "priority": head[name] = printable(text)
+            case .object(let fields) where name == "fields": words += fields.members.compactMap { word($0.name, $0.value) }
+            case .null, .bool, .number, .string, .array, .object: words += [word(name, value)].compactMap { $0 }
             }
         }
-        return ([time, message].compactMap { $0 } + words).joined(separator: "  ")
+        return (["time", "priority", "message"].compactMap { head[$0] } + words).joined(separator: "  ")
+    }
+
+    private static func word(_ name: String, _ value: ReplyObject.Value) -> String? {
+        switch value {
+        case .null: nil
+        case .string(let text): "\(printable(name))=\(Escape.quotedIfNeeded(text, blanks: false))"
+        case .number(let digits): "\(printable(name))=\(digits)"
+        case .bool, .array, .object: "\(printable(name))=\(self.value(value, of: name))"
+        }
     }
 
     static func padded(_ text: String, to width: Int) -> String {

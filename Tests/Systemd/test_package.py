@@ -1,5 +1,6 @@
 """The Debian package: what comes with it, what an upgrade leaves alone, and what removing and purging take away."""
 
+import json
 import re
 import subprocess
 
@@ -99,6 +100,33 @@ def test_one_package_is_all_it_takes(machine):
     for page in ("usherd", "usherctl", "usher.toml"):
         machine.run("man", "--where", page)
     assert "man:usherd(8)" in machine.run("journalctl", "--unit=usher", "--catalog", "MESSAGE_ID=9a44155072ef4301800cb87915ea5fe0").stdout
+
+
+def test_the_doctor(machine):
+    """A new installation is in order; what is broken is found, and what is said about it mends it."""
+
+    def problems():
+        report = json.loads(machine.run("usherctl", "doctor", "--json", check=False).stdout)
+        return {one["text"]: one["mend"] for one in report["findings"] if one["level"] == "problem"}
+
+    assert problems() == {}
+    machine.person()
+    assert problems() == {}
+    machine.run("chmod", "0644", f"{STATE}/jwt-secret")
+    machine.write(SETTINGS, "[password]\ncost = 99\n")
+    found = problems()
+    assert any("others may read" in text for text in found) and any("cost" in text for text in found)
+    machine.run("chmod", "0600", f"{STATE}/jwt-secret")
+    machine.write(SETTINGS, "")
+    machine.systemctl("disable", "--now", "usher.socket")
+    for _ in range(3):
+        for mend in [mend for mend in problems().values() if mend.startswith("systemctl enable")]:
+            machine.run("sh", "-c", mend.split(";")[0])
+    assert problems() == {}
+    machine.add_shop()
+    machine.person(SHOP["socket"])
+    report = json.loads(machine.run("usherctl", "doctor", "--app", "shop", "--json").stdout)
+    assert report["problems"] == 0 and any(SHOP["state"] in one["text"] for one in report["findings"])
 
 
 def test_the_package_names_all_that_its_program_is_linked_with(packages):

@@ -232,12 +232,23 @@ import UsherThreads
             { connection in
                 connection.answer(#""ok":true"#)
                 connection.write("{\"event\":{\"op\":\"LOGIN\"}}\n{\"event\":{\"op\":\"VERIFY\"}}\n")
+            },
+            { connection in
+                connection.answer(#""ok":true"#)
+                connection.write(#"{"ok":false,"error":"busy","message":"Too slow.","status":503,"retry_after_ms":1000}"# + "\n")
             })
         let client = UsherClient(path: daemon.path)
         _ = try await client.watch(Request("MONITOR"))
         #expect(try await client.nextEvent().object("event")?.string("op") == "LOGIN")
         #expect(try await client.nextEvent().object("event")?.string("op") == "VERIFY")
         await #expect(throws: ClientFailure.self) { try await client.nextEvent() }
+        _ = try await client.watch(Request("MONITOR"))
+        do throws(ClientFailure) {
+            _ = try await client.nextEvent()
+            Issue.record("a stream that was ended went on")
+        } catch {
+            #expect(error.refusal?.code == "busy")
+        }
     }
 
     @Test("Large replies, and requests larger than the socket takes at once") func large() async throws {
