@@ -56,7 +56,7 @@ install:
 	$(USHERCTL) --generate-completion-script fish >$(FISH_COMPLETION)
 	@chmod 0644 $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)
 	@install -d $(UNITS)
-	for unit in systemd/*.service systemd/*.socket; do \
+	for unit in systemd/*.service systemd/*.socket systemd/*.timer; do \
 	    sed 's|/usr/sbin/|$(PREFIX)/sbin/|' $$unit >$(UNITS)/$${unit#*/} && chmod 0644 $(UNITS)/$${unit#*/} || exit 1; done
 	install -D -m 0644 systemd/usher.sysusers $(SYSUSERS)/usher.conf
 	install -D -m 0644 systemd/usher.catalog $(CATALOG)/usher.catalog
@@ -69,7 +69,7 @@ ifeq ($(DESTDIR),)
 	@printf '%s\n' "" "Now, as root:" \
 	    "    systemd-sysusers $(SYSUSERS)/usher.conf       # the user usherd, the group usher" \
 	    "    journalctl --update-catalog" \
-	    $(if $(filter-out /usr /usr/local,$(PREFIX)),"    systemctl link $(UNITS)/usher*.s*              # systemd looks for none below $(PREFIX)") \
+	    $(if $(filter-out /usr /usr/local,$(PREFIX)),"    systemctl link $(UNITS)/usher*.[st]*           # systemd looks for none below $(PREFIX)") \
 	    "    systemctl daemon-reload" \
 	    "    systemctl enable --now usher.socket" \
 	    "    systemctl try-restart usher.service 'usher@*.service'    # where an older one runs"
@@ -77,7 +77,7 @@ endif
 
 # Settings, state and the user usherd stay.
 uninstall:
-	rm -f $(SBIN)/usherd $(SBIN)/usherctl $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION) $(foreach unit,$(wildcard systemd/*.service systemd/*.socket),$(UNITS)/$(notdir $(unit))) \
+	rm -f $(SBIN)/usherd $(SBIN)/usherctl $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION) $(foreach unit,$(wildcard systemd/*.service systemd/*.socket systemd/*.timer),$(UNITS)/$(notdir $(unit))) \
 	    $(SYSUSERS)/usher.conf $(CATALOG)/usher.catalog $(MAN)/man8/usherd.8 $(MAN)/man8/usherctl.8 $(MAN)/man5/usher.toml.5 $(DOC)/protocol.md
 
 # A package for the Debian that it is built on.

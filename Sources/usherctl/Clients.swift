@@ -20,7 +20,7 @@ struct Clients: AsyncParsableCommand {
             after = page.integer("after")
         } while after != nil
         if daemon.json { return }
-        for line in DaemonStatus.table(rows) { Output.print(line) }
+        for line in HumanText.aligned(rows, figures: 4) { Output.print(line) }
     }
 
     private static func row(_ client: ReplyObject) -> [String] {

@@ -70,11 +70,19 @@ enum HumanText {
             }
             return cells
         }
-        let lines = [names.map { printable($0).uppercased() }] + cells.map { cells in names.map { cells[$0] ?? "-" } }
-        let widths = names.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-        return lines.map { line in
-            let cells = line.indices.map { $0 == line.count - 1 ? line[$0] : padded(line[$0], to: widths[$0]) }
-            return cells.joined(separator: "  ")
+        return aligned([names.map { printable($0).uppercased() }] + cells.map { cells in names.map { cells[$0] ?? "-" } })
+    }
+
+    /// The cells of rows of the same length below each other.
+    /// - Parameter figures: from which column on they stand to the right; nil for none.
+    static func aligned(_ rows: [[String]], figures: Int? = nil) -> [String] {
+        let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            row.indices.map { column in
+                let blanks = String(repeating: " ", count: widths[column] - row[column].count)
+                if let figures, column >= figures { return blanks + row[column] }
+                return column == row.count - 1 ? row[column] : row[column] + blanks
+            }.joined(separator: "  ")
         }
     }
 

@@ -72,16 +72,4 @@ struct DaemonStatus {
         bounds = (reply.rawElements("latency_bounds_ns") ?? []).map { Int64(String(decoding: $0, as: UTF8.self)) ?? 0 }
         operations = (reply.objects("operations") ?? []).compactMap { OperationFigures($0) }
     }
-
-    /// The operations as the rows of a table.
-    static func table(_ rows: [[String]]) -> [String] {
-        let widths = (rows.first ?? []).indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            // The name stands to the left, figures to the right.
-            row.indices.map { column in
-                let blanks = String(repeating: " ", count: widths[column] - row[column].count)
-                return column == 0 ? row[column] + blanks : blanks + row[column]
-            }.joined(separator: "  ")
-        }
-    }
 }

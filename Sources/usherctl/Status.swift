@@ -20,7 +20,9 @@ struct Status: AsyncParsableCommand {
                 ]
             }
             Output.print("")
-            for line in DaemonStatus.table([["OPERATION", "REQUESTS", "REFUSED", "P50", "P99"]] + rows) { Output.print(line) }
+            for line in HumanText.aligned([["OPERATION", "REQUESTS", "REFUSED", "P50", "P99"]] + rows, figures: 1) {
+                Output.print(line)
+            }
         }
     }
 }

@@ -98,7 +98,8 @@ struct TopView {
             )
         }
         let sorted = rows.sorted { ($0.0, $0.1, $1.2[0]) > ($1.0, $1.1, $0.2[0]) }.map(\.2)
-        return DaemonStatus.table([["OPERATION", "    A SECOND", "REFUSED", "   P50", "   P99", "      TOTAL"]] + sorted)
+        return HumanText.aligned(
+            [["OPERATION", "    A SECOND", "REFUSED", "   P50", "   P99", "      TOTAL"]] + sorted, figures: 1)
     }
 
     private static func uptime(_ seconds: Int64) -> String {

@@ -19,8 +19,10 @@ struct UserCommand: ParsableCommand {
         if let user = reply.object("user") {
             for line in HumanText.details(user) { Output.print(line) }
         }
-        if let ended = reply.integer("sessions_ended"), ended > 0 { Output.remark("\(ended) sessions are ended.") }
+        if let ended = reply.integer("sessions_ended"), ended > 0 { Output.remark(Self.ended(ended)) }
     }
+
+    static func ended(_ sessions: Int64) -> String { sessions == 1 ? "1 session is ended." : "\(sessions) sessions are ended." }
 }
 
 /// The one argument that most commands have.

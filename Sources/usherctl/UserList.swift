@@ -3,10 +3,13 @@ import UsherClient
 
 struct UserList: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List accounts, in the order of their ids, a page at a time.",
-        discussion: "Fast also with a million of them: search takes the beginning of a username or an email, in any case.")
+        commandName: "list", abstract: "List accounts, a page at a time.",
+        discussion: """
+            All of them in the order of their ids; those whose username or email begins with what is searched for in the order of their names. \
+            Both are fast also with a million of them.
+            """)
 
-    @Argument(help: "List those whose username or email begins so.")
+    @Argument(help: "List those whose username or email begins so, in any case.")
     var search: String?
 
     @Option(help: "List those with this role.")
@@ -18,10 +21,10 @@ struct UserList: AsyncParsableCommand {
     @Flag(help: "List those that are not disabled.")
     var enabled = false
 
-    @Option(help: ArgumentHelp("How many on a page, 1 to 1000.", valueName: "number"))
+    @Option(help: ArgumentHelp("How many at most, 1 to 1000; with --all, on a page.", valueName: "number"))
     var limit: Int64 = 100
 
-    @Option(help: ArgumentHelp("Go on behind this id, the last of the page before.", valueName: "id"))
+    @Option(help: ArgumentHelp("Go on where the page before ended, as it was told.", valueName: "place"))
     var after: String?
 
     @Flag(help: "List all pages.")
@@ -37,20 +40,26 @@ struct UserList: AsyncParsableCommand {
     func run() async throws {
         let client = daemon.client()
         var next = after
+        var found = 0
         repeat {
-            let page = try await daemon.reply(to: request(after: next), of: client)
+            // The daemon ends a page when it has looked at many, whatever it found among them.
+            let page = try await daemon.reply(to: request(after: next, limit: all ? limit : limit - Int64(found)), of: client)
+            let users = page.objects("users") ?? []
             if daemon.json {
                 Output.line(page.json)
-            } else {
-                let users = page.objects("users") ?? []
-                for line in HumanText.table(users, columns: UserCommand.columns) { Output.print(line) }
+            } else if !users.isEmpty {
+                let lines = HumanText.table(users, columns: UserCommand.columns)
+                for line in found == 0 ? lines[...] : lines.dropFirst() { Output.print(line) }
             }
+            found += users.count
             next = page.string("after")
-        } while all && next != nil
-        if let next, !daemon.json { Output.remark("There are more: --after \(HumanText.printable(next)), or --all.") }
+        } while next != nil && (all || found < limit)
+        if daemon.json { return }
+        if found == 0 { Output.remark("There are none.") }
+        if let next { Output.remark("There are more: --after \(HumanText.printable(next)), or --all.") }
     }
 
-    private func request(after: String?) -> Request {
+    private func request(after: String?, limit: Int64) -> Request {
         var request = Request("USER_LIST")
         request.set("search", search)
         request.set("role", role)

@@ -32,7 +32,7 @@ struct UserLogout: AsyncParsableCommand {
         var request = user.request("USER_LOGOUT")
         request.set("session", session)
         try await daemon.ask(request) { reply in
-            Output.print("\(reply.integer("sessions_ended") ?? 0) sessions are ended.")
+            Output.print(UserCommand.ended(reply.integer("sessions_ended") ?? 0))
         }
     }
 }

@@ -188,14 +188,24 @@ def test_a_user_as_people_read_it(folder):
     assert "\x1b" not in shown and "\x7f" not in shown
 
 
-def test_all_pages(folder):
-    pages = {None: {"users": [ADA], "after": "1"}, "1": {"users": [{**ADA, "username": "hedy"}], "after": None}}
+def test_pages(folder):
+    """One that is not the last may be empty: the daemon looked at many, and found nobody."""
+    pages = {None: {"users": [ADA], "after": "1"}, "1": {"users": [], "after": "2"}, "2": {"users": [{**ADA, "username": "hedy"}], "after": None}}
     with FakeDaemon(folder, {"USER_LIST": lambda request: pages[request.get("after")]}) as fake:
-        done = run("user", "list", socket=fake.socket)
-        assert done.stderr == "There are more: --after 1, or --all.\n" and "hedy" not in done.stdout
-        done = run("user", "list", "--all", socket=fake.socket)
-        assert done.stderr == "" and "\nhedy " in done.stdout and done.stdout.startswith("USERNAME  EMAIL ")
-        assert [json.loads(line)["after"] for line in run("user", "list", "--all", "--json", socket=fake.socket).stdout.splitlines()] == ["1", None]
+        done = run("user", "list", "--limit", 1, socket=fake.socket)
+        assert done.stderr == "There are more: --after 1, or --all.\n" and "hedy" not in done.stdout and len(fake.requests) == 1
+        done = run("user", "list", "--limit", 2, socket=fake.socket)
+        assert done.stderr == "" and done.stdout.startswith("USERNAME  EMAIL ") and done.stdout.count("USERNAME") == 1 and "\nhedy " in done.stdout
+        assert [request["limit"] for request in fake.requests[1:]] == [2, 1, 1]
+        assert run("user", "list", "--all", "--limit", 1, socket=fake.socket).stdout == done.stdout
+        assert [request["limit"] for request in fake.requests[4:]] == [1, 1, 1]
+        lines = run("user", "list", "--all", "--json", socket=fake.socket).stdout.splitlines()
+        assert [json.loads(line)["after"] for line in lines] == ["1", "2", None]
+        assert run("user", "list", "--after", 1, "--limit", 1, socket=fake.socket).returncode == OK
+    place = folder / "empty"
+    place.mkdir()
+    with FakeDaemon(place, {"USER_LIST": {"users": [], "after": None}}) as fake:
+        assert run("user", "list", socket=fake.socket).stderr == "There are none.\n"
 
 
 @pytest.mark.parametrize("words", [

@@ -267,3 +267,15 @@ import UsherThreads
         #expect(reply.string("rest")?.utf8.count == 3_000_000)
     }
 }
+
+@Suite struct ReadmeTests {
+    @Test("What README.md shows") func login() async throws {
+        let daemon = FakeDaemon({ $0.answerAll(#""ok":false,"error":"invalid_credentials","message":"No.","status":401"#) })
+        let usher = UsherClient(path: daemon.path)
+        do {
+            let grant = try await usher.login("ada", password: "correct horse")
+            print(try await usher.verify(grant.accessToken).string("username") ?? "")
+            Issue.record("a refusal was taken for a grant")
+        } catch ClientFailure.denied(let refusal) { #expect((refusal.status, refusal.message) == (401, "No.")) }
+    }
+}
