@@ -22,8 +22,8 @@ final class Screen {
     }
 
     deinit {
-        put("\u{1b}[?25h\u{1b}[?1049l")
         unsafe tcsetattr(STDIN_FILENO, TCSAFLUSH, &before)
+        put("\u{1b}[?25h\u{1b}[?1049l")
     }
 
     var size: (rows: Int, columns: Int) {
