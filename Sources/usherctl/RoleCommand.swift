@@ -32,11 +32,20 @@ struct RoleList: AsyncParsableCommand {
     @OptionGroup var daemon: DaemonOptions
 
     func run() async throws {
-        try await daemon.ask(Request("ROLE_LIST")) { reply in
-            let roles = reply.objects("roles") ?? []
-            if roles.isEmpty { return Output.remark("There are none.") }
-            for line in HumanText.table(roles) { Output.print(line) }
-        }
+        let client = daemon.client()
+        var roles: [ReplyObject] = []
+        var after: String?
+        repeat {
+            var request = Request("ROLE_LIST")
+            request.set("after", after)
+            let page = try await daemon.reply(to: request, of: client)
+            if daemon.json { Output.line(page.json) }
+            roles += page.objects("roles") ?? []
+            after = page.string("after")
+        } while after != nil
+        if daemon.json { return }
+        if roles.isEmpty { return Output.remark("There are none.") }
+        for line in HumanText.table(roles) { Output.print(line) }
     }
 }
 

@@ -48,6 +48,13 @@ def test_what_it_asks_of_roles(folder, words, request_):
         assert json.loads(run("role", *words, "--json", socket=fake.socket).stdout) == {"id": 1, "ok": True, **reply}
 
 
+def test_roles_of_all_pages(folder):
+    pages = {None: {"roles": [{"name": "admin", "permissions": ["*:*"]}], "after": "admin"}, "admin": {"roles": [{"name": "user", "permissions": []}], "after": None}}
+    with FakeDaemon(folder, {"ROLE_LIST": lambda request: pages[request.get("after")]}) as fake:
+        assert [line.split() for line in run("role", "list", socket=fake.socket).stdout.splitlines()] == [
+            ["NAME", "PERMISSIONS"], ["admin", "*:*"], ["user", "-"]]
+
+
 # What it is doing
 
 
