@@ -8,12 +8,13 @@ TEST_PACKAGES = mandoc openssl python3 python3-venv python3-pytest python3-jwt p
 # A release has the Swift and C++ runtimes in it and needs only Debian's own libraries. (The C++ library is found in a folder where there is
 # only the static one; relative relocations, packed, take 4 KB instead of 550.)
 RELEASE = swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker -L$(CURDIR)/.build/static \
-          -Xlinker -z -Xlinker pack-relative-relocs -Xlinker --gc-sections --product usherd
+          -Xlinker -z -Xlinker pack-relative-relocs -Xlinker --gc-sections
 # An import that Package.swift does not name is an error: SwiftPM alone would let it pass.
 STRICT  = --explicit-target-dependency-import-check error
 
-USHERD ?= .build/release/usherd
-VERSION = $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/usherd/Daemon.swift)
+USHERD   ?= .build/release/usherd
+USHERCTL ?= .build/release/usherctl
+VERSION = $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/UsherModel/Version.swift)
 STATE   = $(CURDIR)/state
 
 # Where `make install` puts things: DESTDIR is put before all paths and goes into no file; PREFIX goes into the units. Settings are in /etc.
@@ -24,12 +25,17 @@ SYSUSERS = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 CATALOG  = $(DESTDIR)$(PREFIX)/lib/systemd/catalog
 MAN      = $(DESTDIR)$(PREFIX)/share/man
 DOC      = $(DESTDIR)$(PREFIX)/share/doc/usher
+# Where shells look for completions. (zsh: Debian's own folder for packages, or that of the machine's administrator.)
+BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/usherctl
+ZSH_COMPLETION  = $(DESTDIR)$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_usherctl
+FISH_COMPLETION = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/usherctl.fish
 
 .PHONY: build run install uninstall deb test test-systemd check lint test-tsan fuzz bench deps test-deps clean
 
 build: deps
 	@mkdir -p .build/static && ln -sf "$$(g++ -print-file-name=libstdc++.a)" .build/static/
-	@$(RELEASE)
+	@$(RELEASE) --product usherd
+	@$(RELEASE) --product usherctl
 
 run: build
 	@echo
@@ -40,14 +46,22 @@ run: build
 
 # What was built; root need not have a Swift.
 install:
-	@test -x $(USHERD) || { echo "There is no $(USHERD): run \`make build\` first." >&2; exit 1; }
+	@for program in $(USHERD) $(USHERCTL); do \
+	    test -x $$program || { echo "There is no $$program: run \`make build\` first." >&2; exit 1; }; done
 	install -D -s -m 0755 $(USHERD) $(SBIN)/usherd
+	install -D -s -m 0755 $(USHERCTL) $(SBIN)/usherctl
+	@install -d $(dir $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION))
+	$(USHERCTL) --generate-completion-script bash >$(BASH_COMPLETION)
+	$(USHERCTL) --generate-completion-script zsh >$(ZSH_COMPLETION)
+	$(USHERCTL) --generate-completion-script fish >$(FISH_COMPLETION)
+	@chmod 0644 $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION)
 	@install -d $(UNITS)
-	for unit in systemd/*.service systemd/*.socket; do \
+	for unit in systemd/*.service systemd/*.socket systemd/*.timer; do \
 	    sed 's|/usr/sbin/|$(PREFIX)/sbin/|' $$unit >$(UNITS)/$${unit#*/} && chmod 0644 $(UNITS)/$${unit#*/} || exit 1; done
 	install -D -m 0644 systemd/usher.sysusers $(SYSUSERS)/usher.conf
 	install -D -m 0644 systemd/usher.catalog $(CATALOG)/usher.catalog
 	install -D -m 0644 man/usherd.8 $(MAN)/man8/usherd.8
+	install -D -m 0644 man/usherctl.8 $(MAN)/man8/usherctl.8
 	install -D -m 0644 man/usher.toml.5 $(MAN)/man5/usher.toml.5
 	install -D -m 0644 protocol.md $(DOC)/protocol.md
 	test -e $(DESTDIR)/etc/usher/usher.toml || install -D -m 0644 systemd/usher.toml $(DESTDIR)/etc/usher/usher.toml
@@ -55,7 +69,7 @@ ifeq ($(DESTDIR),)
 	@printf '%s\n' "" "Now, as root:" \
 	    "    systemd-sysusers $(SYSUSERS)/usher.conf       # the user usherd, the group usher" \
 	    "    journalctl --update-catalog" \
-	    $(if $(filter-out /usr /usr/local,$(PREFIX)),"    systemctl link $(UNITS)/usher*.s*              # systemd looks for none below $(PREFIX)") \
+	    $(if $(filter-out /usr /usr/local,$(PREFIX)),"    systemctl link $(UNITS)/usher*.[st]*           # systemd looks for none below $(PREFIX)") \
 	    "    systemctl daemon-reload" \
 	    "    systemctl enable --now usher.socket" \
 	    "    systemctl try-restart usher.service 'usher@*.service'    # where an older one runs"
@@ -63,8 +77,8 @@ endif
 
 # Settings, state and the user usherd stay.
 uninstall:
-	rm -f $(SBIN)/usherd $(foreach unit,$(wildcard systemd/*.service systemd/*.socket),$(UNITS)/$(notdir $(unit))) \
-	    $(SYSUSERS)/usher.conf $(CATALOG)/usher.catalog $(MAN)/man8/usherd.8 $(MAN)/man5/usher.toml.5 $(DOC)/protocol.md
+	rm -f $(SBIN)/usherd $(SBIN)/usherctl $(BASH_COMPLETION) $(ZSH_COMPLETION) $(FISH_COMPLETION) $(foreach unit,$(wildcard systemd/*.service systemd/*.socket systemd/*.timer),$(UNITS)/$(notdir $(unit))) \
+	    $(SYSUSERS)/usher.conf $(CATALOG)/usher.catalog $(MAN)/man8/usherd.8 $(MAN)/man8/usherctl.8 $(MAN)/man5/usher.toml.5 $(DOC)/protocol.md
 
 # A package for the Debian that it is built on.
 deb: build

@@ -23,7 +23,13 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let package = Package(
     name: "usher",
     products: [
-        .executable(name: "usherd", targets: ["usherd"])
+        .executable(name: "usherd", targets: ["usherd"]),
+        .executable(name: "usherctl", targets: ["usherctl"]),
+        .library(name: "UsherClient", targets: ["UsherClient"]),
+    ],
+    dependencies: [
+        // The commands of usherctl; usherd reads its few options itself.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
     ],
     targets: [
         // System libraries and the few lines of C that Swift cannot say.
@@ -63,6 +69,16 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        // The other side of the socket.
+        module("UsherClient", ["UsherJSON", "UsherThreads"]),
+        .executableTarget(
+            name: "usherctl",
+            dependencies: [
+                "UsherClient", "UsherCrypto", "UsherJSON", "UsherModel",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+
         module("UsherTesting", ["UsherModel", "UsherThreads"]),
 
         tests("UsherModelTests", ["UsherModel"]),
@@ -90,6 +106,7 @@ let package = Package(
                 "CEpoll",
             ]),
         tests("usherdTests", ["usherd", "UsherModel", "UsherOperations"]),
+        tests("UsherClientTests", ["UsherClient"]),
         tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
         tests("UsherQualityTests", ["UsherQuality", "UsherCrypto", "UsherModel", "CPwquality"]),
         tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads", "UsherTesting"]),

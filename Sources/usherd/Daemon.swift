@@ -10,8 +10,6 @@ import UsherToken
 
 /// Builds everything and runs it.
 enum Daemon {
-    static let version = "0.1.0"
-
     /// Serves until it is asked to stop.
     /// - Parameter reread: reads the configuration once more.
     /// - Throws: what kept it from starting.
@@ -85,7 +83,7 @@ enum Daemon {
         }
         let service = AuthService(
             settings: settings, store: store, workers: pool, clock: clock, random: OpenSSLRandom(), hash: OpenSSLHash(),
-            seal: dataKey, log: journal, version: version)
+            seal: dataKey, log: journal, version: Usher.version)
         let running = Running(
             configuration, secrets, state: state, sockets: Set(listeners.map(\.name)), rereadBy: reread, store: store, pool: pool,
             journal: journal)
@@ -120,7 +118,9 @@ enum Daemon {
         return Reactor.Hooks(
             ready: { revocations in
                 journal.record(
-                    Event(.ready, .notice, "usherd \(version) is ready on \(places); \(revocations) revocations in force\(list)"))
+                    Event(
+                        .ready, .notice,
+                        "usherd \(Usher.version) is ready on \(places); \(revocations) revocations in force\(list)"))
                 supervisor.ready(status: (remark.map { "\($0); " } ?? "") + "ready on \(places)")
                 releaseStartupPages()
             },

@@ -21,7 +21,7 @@ do throws(Arguments.Misuse) {
     do throws(StartFailure) {
         switch arguments.action {
         case .help: print(Arguments.usage)
-        case .version: print("usherd \(Daemon.version)")
+        case .version: print("usherd \(Usher.version)")
         case .checkConfig:
             let configuration = try Configuration(arguments, environment: environment)
             try Secrets.check(configuration)

@@ -1,14 +1,12 @@
 """IMPORT and EXPORT: users and their password hashes come in and go out, all or none."""
 
 import json
-import re
-import subprocess
 import time
 
 import pytest
 
 from .connection import assert_failure, assert_ok
-from .daemon import ROOT, eventually
+from .daemon import eventually
 from .people import Person
 
 PASSWORD, HASH = "password123", "$2b$10$RZPhrWQx7kN14VmPLMuMiuLobBrlb5D1XJHrpABdPsCLJK9kpbWLa"
@@ -242,34 +240,3 @@ def test_nothing_secret_is_logged(daemon, admin):
     daemon.stderr.wait_for(lambda line: "IMPORT granted; 1 users" in line, start)
     assert daemon.stop() == 0
     assert "$2b$" not in daemon.stderr.text() and "$1$" not in daemon.stderr.text() and "RZPhr" not in daemon.stderr.text()
-
-
-# What README.md shows
-
-
-def tools():
-    found = [code for code in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S) if "admin.sock" in code]
-    assert len(found) == 2 and all(len(code.strip().splitlines()) <= 15 for code in found)
-    return found
-
-
-def run(code, daemon, folder, *args):
-    script = folder / "tool.py"
-    script.write_text(code.replace("/run/usher/admin.sock", str(daemon.admin)))
-    return subprocess.run(["/usr/bin/python3", script, *args], capture_output=True, text=True, timeout=120)
-
-
-def test_the_tools_of_the_readme(daemon, folder):
-    importer, exporter = tools()
-    lines = [json.dumps(canonical(number), ensure_ascii=False, separators=(",", ":")) for number in range(1, 2_501)]
-    file = folder / "users.jsonl"
-    for damage, message in ((lines[2_400].replace("User2401", "User 2401", 1), "Line 2401: A username is"), ("{", "Line 2401: ")):
-        file.write_text("\n".join([*lines[:2_400], damage, *lines[2_401:]]) + "\n")
-        done = run(importer, daemon, folder, file)
-        assert done.returncode == 1 and message in done.stderr and done.stderr.endswith("Nothing is imported.\n"), done
-        assert run(exporter, daemon, folder).stdout == ""
-    file.write_text("\n".join(lines) + "\n")
-    done = run(importer, daemon, folder, file)
-    assert (done.returncode, done.stdout) == (0, "\n2,500 users are imported.\n"), done
-    assert done.stderr.endswith("2,500 of 2,500")
-    assert run(exporter, daemon, folder).stdout == file.read_text()

@@ -16,6 +16,7 @@ from .connection import assert_failure, assert_ok
 from .daemon import JWT_SECRET, REFRESH_SECRET, USHERD, is_listening
 from .people import PAIR, Person, lasts_about
 from .tokens import access, claims, header, parts, seal
+from .usherctl import USHERCTL
 
 
 def answers(daemon):
@@ -683,9 +684,16 @@ def test_a_failed_start_leaves_the_state_as_it_was(make):
         person.login(connection)
 
 
-def test_the_binary_needs_no_library_of_swift():
-    done = subprocess.run(["ldd", str(USHERD)], capture_output=True, text=True, check=True)
-    assert "swift" not in done.stdout.lower()
+@pytest.mark.parametrize("program", [USHERD, USHERCTL], ids=["usherd", "usherctl"])
+def test_the_binary_needs_no_library_of_swift(program):
+    done = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True)
+    assert "swift" not in done.stdout.lower() and "foundation" not in done.stdout.lower()
+
+
+def test_the_daemon_has_no_foundation_in_it():
+    """It would double its memory."""
+    for name in (b"FoundationEssentials", b"ArgumentParser"):
+        assert name in USHERCTL.read_bytes() and name not in USHERD.read_bytes()
 
 
 def test_copies_of_a_state_folder_are_apart(make):

@@ -1,5 +1,6 @@
 """The Debian package: what comes with it, what an upgrade leaves alone, and what removing and purging take away."""
 
+import json
 import re
 import subprocess
 
@@ -12,7 +13,7 @@ from .machine import REPOSITORY, Machine
 from .test_restart import Load
 from .usher import CHEAP, SETTINGS, SOCKET
 
-VERSION = re.search(r'static let version = "(.*)"', (REPOSITORY / "Sources/usherd/Daemon.swift").read_text()).group(1)
+VERSION = re.search(r'static let version = "(.*)"', (REPOSITORY / "Sources/UsherModel/Version.swift").read_text()).group(1)
 LATER = "999.0"
 README = (REPOSITORY / "README.md").read_text()
 STATE = "/var/lib/usher"
@@ -93,9 +94,39 @@ def test_one_package_is_all_it_takes(machine):
     # Its user can log in nowhere, and is in no group that opens anything.
     assert machine.run("getent", "passwd", "usherd").stdout.strip().endswith(":/usr/sbin/nologin")
     assert machine.run("id", "--groups", "--name", "usherd").stdout.split() == ["usherd"]
-    for page in ("usherd", "usher.toml"):
+    assert machine.run("usherctl", "user", "export").stdout == ""
+    assert "user list" in machine.run("bash", "-c", ". /usr/share/bash-completion/completions/usherctl && complete -p usherctl && "
+                                      "usherctl help user list").stdout
+    for page in ("usherd", "usherctl", "usher.toml"):
         machine.run("man", "--where", page)
     assert "man:usherd(8)" in machine.run("journalctl", "--unit=usher", "--catalog", "MESSAGE_ID=9a44155072ef4301800cb87915ea5fe0").stdout
+
+
+def test_the_doctor(machine):
+    """A new installation is in order; what is broken is found, and what is said about it mends it."""
+
+    def problems():
+        report = json.loads(machine.run("usherctl", "doctor", "--json", check=False).stdout)
+        return {one["text"]: one["mend"] for one in report["findings"] if one["level"] == "problem"}
+
+    assert problems() == {}
+    machine.person()
+    assert problems() == {}
+    machine.run("chmod", "0644", f"{STATE}/jwt-secret")
+    machine.write(SETTINGS, "[password]\ncost = 99\n")
+    found = problems()
+    assert any("others may read" in text for text in found) and any("cost" in text for text in found)
+    machine.run("chmod", "0600", f"{STATE}/jwt-secret")
+    machine.write(SETTINGS, "")
+    machine.systemctl("disable", "--now", "usher.socket")
+    for _ in range(3):
+        for mend in [mend for mend in problems().values() if mend.startswith("systemctl enable")]:
+            machine.run("sh", "-c", mend.split(";")[0])
+    assert problems() == {}
+    machine.add_shop()
+    machine.person(SHOP["socket"])
+    report = json.loads(machine.run("usherctl", "doctor", "--app", "shop", "--json").stdout)
+    assert report["problems"] == 0 and any(SHOP["state"] in one["text"] for one in report["findings"])
 
 
 def test_the_package_names_all_that_its_program_is_linked_with(packages):
@@ -148,7 +179,7 @@ def test_an_upgrade_starts_nothing_that_was_stopped_or_disabled(machine, package
 def test_removing_keeps_the_state(machine, packages):
     person = machine.person()
     machine.run("dpkg", "--remove", "usher")
-    for gone in ("/usr/sbin/usherd", "/usr/lib/systemd/system/usher.socket", "/run/usher"):
+    for gone in ("/usr/sbin/usherd", "/usr/sbin/usherctl", "/usr/lib/systemd/system/usher.socket", "/run/usher"):
         assert not machine.exists(gone)
     for kept in (f"{STATE}/usher.db", f"{STATE}/jwt-secret", SETTINGS):
         assert machine.exists(kept)

@@ -11,6 +11,7 @@ from System.connection import Connection
 from .machine import REPOSITORY, Machine
 
 USHERD = Path(os.environ.get("USHERD", REPOSITORY / ".build/release/usherd")).absolute()
+USHERCTL = Path(os.environ.get("USHERCTL", REPOSITORY / ".build/release/usherctl")).absolute()
 SOCKET = "/run/usher/usher.sock"
 BINARY = "/usr/sbin/usherd"
 SETTINGS = "/etc/usher/usher.toml"
@@ -21,7 +22,7 @@ CHEAP = '[password]\nscheme = "bcrypt"\ncost = 4\n'
 
 def install(folder):
     """Lays what is installed out in `folder`."""
-    command = ["make", "--no-print-directory", "install", f"DESTDIR={folder}", "PREFIX=/usr", f"USHERD={USHERD}"]
+    command = ["make", "--no-print-directory", "install", f"DESTDIR={folder}", "PREFIX=/usr", f"USHERD={USHERD}", f"USHERCTL={USHERCTL}"]
     subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, check=True)
 
 

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import UsherSystemd
+import UsherModel
 
 @Suite struct EscapeTests {
     /// What must not reach a terminal or a log as it is.

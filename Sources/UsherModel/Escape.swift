@@ -1,11 +1,11 @@
 /// Text made safe for a line that people and programs read: printable ASCII alone. Nothing else gets through, so no control
 /// sequence reaches a terminal, no line ends early, and no character looks like another or turns the direction of the text.
-enum Escape {
+public enum Escape {
     private static let quote: Unicode.Scalar = "\""
     private static let backslash: Unicode.Scalar = "\\"
 
     /// `\n`, `\r`, `\t`, `\\`, or `\u{…}` for what is not printable ASCII. Different texts stay different.
-    static func printable(_ text: String) -> String {
+    public static func printable(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars { append(scalar, to: &result) }
         return result
@@ -14,7 +14,7 @@ enum Escape {
     /// The text as it is where it is plain, otherwise printable and in quotes. Plain text is not empty, and has no quote, no
     /// backslash, no `=`, and no blank but where `blanks` allows them: so an `=` outside quotes stands only behind the name of a
     /// field.
-    static func quotedIfNeeded(_ text: String, blanks: Bool) -> String {
+    public static func quotedIfNeeded(_ text: String, blanks: Bool) -> String {
         let isPlain =
             !text.isEmpty
             && text.unicodeScalars.allSatisfy { scalar in
