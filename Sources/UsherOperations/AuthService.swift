@@ -21,6 +21,11 @@ public final class AuthService {
     public let log: any EventLog
     let hash: any KeyedHash
     let seal: any SecretSeal
+    public let tally = Tally()
+    /// The server's connections, once there is a server.
+    public var connections: (any Connections)?
+    /// When this service was made, by the wall clock and in monotonic milliseconds.
+    let started: (date: NumericDate, moment: Int64)
     private(set) var revocations = Revocations()
     var throttle: Throttle
     var importUnderWay: ImportUnderWay?
@@ -53,6 +58,7 @@ public final class AuthService {
         self.log = log
         self.version = version
         throttle = Throttle(limits.throttle)
+        started = (clock.now(), clock.monotonicMilliseconds())
         horizon = PurgeHorizon(
             from: nil, wall: clock.now() - TokenSettings.longestClockTolerance, monotonic: clock.monotonicMilliseconds())
     }

@@ -17,6 +17,10 @@ public enum Registry {
         TOTPRequest.operation,
         Import.operation,
         Export.operation,
+        ServerStatus.operation,
+        Clients.operation,
+        Metrics.operation,
+        Monitor.operation,
         Ping.operation,
         Help.operation,
     ]

@@ -24,6 +24,12 @@ struct ConnectionID: Hashable, Sendable {
 final class Connection {
     let id: ConnectionID
     let caller: Caller
+    /// When it was taken up, in monotonic milliseconds.
+    let since: Int64
+    /// Requests that came so far.
+    var requests = 0
+    /// Is sent events; the table of connections has a list of those.
+    var isWatching = false
 
     /// What was read and not yet carried out; nil while there is nothing.
     var input: LineBuffer?
@@ -52,9 +58,10 @@ final class Connection {
     /// What epoll was told to watch for.
     var interest: UInt32 = 0
 
-    init(id: ConnectionID, caller: Caller) {
+    init(id: ConnectionID, caller: Caller, since: Int64) {
         self.id = id
         self.caller = caller
+        self.since = since
     }
 
     /// Whether a line without an id may be answered now.
@@ -86,7 +93,9 @@ final class Connection {
     }
 
     /// Whether it has been answered whole, and there will be no more.
-    var isDone: Bool { hasEnded && hasTakenRest && !hasBacklog && inFlight == 0 && heldCount == 0 && outbox.isEmpty }
+    var isDone: Bool {
+        hasEnded && hasTakenRest && !hasBacklog && inFlight == 0 && heldCount == 0 && outbox.isEmpty && !isWatching
+    }
 }
 
 /// A line that waits for its turn.

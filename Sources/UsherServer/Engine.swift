@@ -10,10 +10,10 @@ import UsherWire
 /// chain of requests takes more than its turns.
 struct Engine: ~Copyable {
     private let epoll: Int32
-    private let service: AuthService
+    let service: AuthService
     private var limits: Limits
     private var dispatcher = Dispatcher()
-    private var connections = ConnectionTable()
+    let connections = ConnectionTable()
 
     /// Where reading begins as long as a connection has nothing left over from before.
     private let scratch = LineBuffer(capacity: Limits.bytesPerTurn)
@@ -32,6 +32,7 @@ struct Engine: ~Copyable {
         self.epoll = epoll
         self.service = service
         limits = service.limits
+        service.connections = connections
     }
 
     var connectionCount: Int { connections.count }
@@ -63,7 +64,7 @@ struct Engine: ~Copyable {
                 "a connection was turned away: there are too many")
             return
         }
-        let connection = connections.add(descriptor, caller)
+        let connection = connections.add(descriptor, caller, at: service.clock.monotonicMilliseconds())
         connection.interest = EPOLLIN.rawValue
         if usher_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, connection.interest, connection.id.eventData) < 0 {
             drop(connection)
@@ -71,6 +72,7 @@ struct Engine: ~Copyable {
     }
 
     private func turnAway(_ descriptor: Int32, _ caller: Caller, _ error: UsherError, _ remark: String) {
+        connections.turnedAway += 1
         var reply = JSONWriter()
         reply.writeFailure(error)
         let outbox = Outbox()
@@ -147,6 +149,7 @@ struct Engine: ~Copyable {
     mutating func drain() {
         flush()
         for connection in connections.all {
+            connections.stopWatching(connection)
             // A line that is cut short here, and not by its client, is no request.
             if usher_peer_has_finished(connection.id.descriptor) == 0 { connection.hasTakenRest = true }
             // What the client had sent stays readable, and its next write fails.
@@ -188,7 +191,7 @@ struct Engine: ~Copyable {
     }
 
     /// Sends what the turns wrote.
-    private mutating func flush() {
+    mutating func flush() {
         guard !turned.isEmpty else { return }
         for (connection, range) in turned where connections.find(connection.id) != nil { settle(connection, range) }
         turned.removeAll(keepingCapacity: true)
@@ -248,7 +251,7 @@ struct Engine: ~Copyable {
     }
 
     /// Sends what a turn wrote, and tells epoll what to watch for.
-    private mutating func settle(_ connection: Connection, _ written: Range<Int>) {
+    mutating func settle(_ connection: Connection, _ written: Range<Int>) {
         let isReachable =
             written.isEmpty
             ? connection.outbox.flush(to: connection.id.descriptor)
@@ -280,15 +283,19 @@ struct Engine: ~Copyable {
 
     /// Carries a line out, or keeps it if it must wait for those before it.
     private mutating func run(_ line: Span<UInt8>, for connection: Connection, mayRunInOrder: Bool) {
+        connection.requests &+= 1
         switch dispatcher.dispatch(
             line, from: connection.caller, mayRunInOrder: mayRunInOrder, service: service, writer: &replies)
         {
         case .answered: break
+        case .watching: connections.watch(connection)
         case .deferred(let request):
             connection.inFlight += 1
             if request.isOrdered { connection.isOrderedBusy = true }
             started.append((connection.id, connection.caller, request))
         case .mustWait:
+            // It comes again.
+            connection.requests -= 1
             connection.hold(.line(SharedSecret(SecretBytes(copying: line))))
         }
     }
@@ -298,6 +305,7 @@ struct Engine: ~Copyable {
     }
 
     private mutating func writeTooLong() {
+        service.tally.countRefused(service.tally.unknown, .lineTooLong)
         replies.writeFailure(UsherError(.lineTooLong, "A line holds at most \(limits.line) bytes."))
     }
 

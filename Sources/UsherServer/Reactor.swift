@@ -17,6 +17,8 @@ public actor Reactor {
     private let hooks: Hooks
     private var heartbeat: Heartbeat
     private var engine: Engine
+    private let feed: EventFeed
+    private var isWatchingJournal = false
     private var acceptor: Acceptor
 
     /// Requests whose tasks are under way, those of clients that are gone included.
@@ -41,32 +43,6 @@ public actor Reactor {
     private static let wakeEvent: UInt64 = 1 << 63
     private static let signalEvent: UInt64 = 1 << 62
 
-    /// What the supervisor of the daemon is told.
-    public struct Hooks: Sendable {
-        let ready: @Sendable (_ revocations: Int) -> Void
-        let stopping: @Sendable (_ connections: Int) -> Void
-        /// Takes a line on what the daemon is doing, and says whether it was told. Nil where nobody wants to know.
-        let status: (@Sendable (String) -> Bool)?
-        let watchdog: Watchdog?
-        /// Nil where SIGHUP is to change nothing.
-        let reload: Reload?
-        /// What the status is to say until the first reload.
-        let remark: String?
-
-        public init(
-            ready: @escaping @Sendable (_ revocations: Int) -> Void, stopping: @escaping @Sendable (_ connections: Int) -> Void,
-            status: (@Sendable (String) -> Bool)? = nil, watchdog: Watchdog? = nil, reload: Reload? = nil,
-            remark: String? = nil
-        ) {
-            self.ready = ready
-            self.stopping = stopping
-            self.status = status
-            self.watchdog = watchdog
-            self.reload = reload
-            self.remark = remark
-        }
-    }
-
     /// - Parameter signals: from `Signals.block`, called before the first thread was started.
     /// - Throws: when the kernel refuses a descriptor.
     public init(
@@ -85,6 +61,7 @@ public actor Reactor {
         acceptor = Acceptor(epoll: epoll, listeners: listeners, clock: service.clock, log: service.log)
         nextUpkeep = service.clock.monotonicMilliseconds() + Limits.purgeInterval
         engine = Engine(epoll: epoll, service: service)
+        feed = EventFeed(clock: service.clock)
         self.service = service
     }
 
@@ -133,6 +110,7 @@ public actor Reactor {
             }
             engine.takeTurns()
             startDeferred()
+            if engine.hasWatchers != isWatchingJournal { watchJournal() }
             acceptor.resume(somethingFreed: engine.connectionCount < before)
             keepUp()
         }
@@ -159,6 +137,7 @@ public actor Reactor {
     private func finish() {
         service.tellLost()
         engine.dropAll()
+        watchJournal()
         hasFinished = true
     }
 
@@ -179,6 +158,22 @@ public actor Reactor {
             nextUpkeep = min(nextUpkeep, service.clock.monotonicMilliseconds() + Limits.endRetry)
         }
         engine.complete(id, reply, wasOrdered: request.isOrdered)
+    }
+
+    // MARK: Watching
+
+    /// Has the journal tell of its events as long as somebody watches.
+    private func watchJournal() {
+        isWatchingJournal = engine.hasWatchers
+        guard isWatchingJournal else { return service.log.watch(nil) }
+        service.log.watch { [self] event in
+            if feed.add(event) { Task(executorPreference: executor) { await self.tellEvents() } }
+        }
+    }
+
+    private func tellEvents() {
+        let lines = feed.take()
+        if !lines.isEmpty { engine.tell(lines) }
     }
 
     // MARK: Time
@@ -311,16 +306,5 @@ public actor Reactor {
         if service.hasUnsettled { nextUpkeep = service.clock.monotonicMilliseconds() }
         hooks.stopping(engine.connectionCount)
         engine.drain()
-    }
-}
-
-/// SIGTERM and SIGINT ask the daemon to stop, SIGHUP to read its settings anew.
-public enum Signals {
-    /// Blocks them for this and all later threads, and ignores SIGPIPE.
-    /// - Returns: a descriptor that reads them.
-    public static func block() throws(StartFailure) -> Int32 {
-        let descriptor = usher_signalfd()
-        guard descriptor >= 0 else { throw StartFailure("signalfd: \(errorText(-descriptor))") }
-        return descriptor
     }
 }

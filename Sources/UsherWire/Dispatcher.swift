@@ -14,6 +14,8 @@ public struct Dispatcher: ~Copyable {
     public enum Verdict {
         /// The reply is written.
         case answered
+        /// The reply is written, and from now on the connection is sent events.
+        case watching
         /// The reply comes later.
         case deferred(PendingRequest)
         /// The line has no id and must wait for those before it: nothing was done or written; ask again with the same line.
@@ -31,33 +33,44 @@ public struct Dispatcher: ~Copyable {
             return dispatch(json.span, from: caller, mayRunInOrder: mayRunInOrder, service: service, writer: &writer)
         }
         var id: RequestID?
-        var operation: Operation?
+        var number = operations.count
+        var begun: Int64?
         let start = writer.count
         do throws(UsherError) {
             try read(line)
             id = try RequestID(of: reader, in: line)
             if id == nil, !mayRunInOrder { return .mustWait }
-            let found = try self.operation(in: line)
-            operation = found
+            number = try self.operation(in: line)
+            let found = operations[number]
             guard found.isAllowed(at: caller.place) else {
                 throw UsherError(.forbiddenOp, "\(found.name) is for administrators: it is answered on the admin socket alone.")
             }
             switch found.run {
             case .immediate(let run):
+                if service.tally.isTimed(number) { begun = service.clock.monotonicNanoseconds() }
                 writer.beginSuccess(id)
                 try run(reader, line, service, &writer)
                 writer.endReply()
                 service.note(nil, found, id, caller)
+                service.count(nil, number, since: begun)
                 return .answered
             case .deferred(let read):
-                return .deferred(PendingRequest(id: id, operation: found, request: try read(reader, line, service)))
+                let request = try read(reader, line, service)
+                return .deferred(PendingRequest(id: id, number: number, operation: found, request: request, service))
+            case .watch(let admit):
+                try admit(service)
+                writer.beginSuccess(id)
+                writer.endReply()
+                service.count(nil, number, since: nil)
+                return .watching
             }
         } catch {
             // What cannot be read has no id, and waits like all that has none.
             if id == nil, !mayRunInOrder { return .mustWait }
             writer.takeBack(to: start)
             let error = service.referenced(error)
-            service.note(error, operation, id, caller)
+            service.note(error, number < operations.count ? operations[number] : nil, id, caller)
+            service.count(error, number, since: begun)
             writer.writeFailure(error, id)
             return .answered
         }
@@ -71,7 +84,8 @@ public struct Dispatcher: ~Copyable {
         }
     }
 
-    private func operation(in line: Span<UInt8>) throws(UsherError) -> Operation {
+    /// The number of the operation that a line asks for.
+    private func operation(in line: Span<UInt8>) throws(UsherError) -> Int {
         guard let value = reader.value("op", in: line) else { throw .missingField("op") }
         guard value.kind == .string else {
             throw UsherError(.badRequest, "The member \"op\" must be a string.", detail: .offset(value.range.lowerBound))
@@ -83,22 +97,37 @@ public struct Dispatcher: ~Copyable {
         return try operation(named: line.extracting(value.content))
     }
 
-    private func operation(named name: Span<UInt8>) throws(UsherError) -> Operation {
-        for index in names.indices where isSameInAnyCase(names[index], name) { return operations[index] }
+    private func operation(named name: Span<UInt8>) throws(UsherError) -> Int {
+        for index in names.indices where isSameInAnyCase(names[index], name) { return index }
         throw UsherError(.unknownOp)
+    }
+}
+
+extension AuthService {
+    /// Counts a request that has been answered.
+    /// - Parameter begun: in monotonic nanoseconds; nil if it is not timed.
+    fileprivate func count(_ error: UsherError?, _ operation: Int, since begun: Int64?) {
+        if let error { tally.countRefused(operation, error.code) } else { tally.countGranted(operation) }
+        if let begun { tally.time(operation, max(clock.monotonicNanoseconds() - begun, 0)) }
     }
 }
 
 /// A request that waits for the hash pool or the store.
 public struct PendingRequest: Sendable {
     private let id: RequestID?
+    private let number: Int
     private let operation: Operation
     private let request: any DeferredRequest
+    /// In monotonic nanoseconds.
+    private let begun: Int64
 
-    init(id: RequestID?, operation: Operation, request: any DeferredRequest) {
+    init(id: RequestID?, number: Int, operation: Operation, request: any DeferredRequest, _ service: AuthService) {
         self.id = id
+        self.number = number
         self.operation = operation
         self.request = request
+        begun = service.clock.monotonicNanoseconds()
+        service.tally.begin()
     }
 
     /// Whether later requests of its connection must wait for it.
@@ -115,11 +144,14 @@ public struct PendingRequest: Sendable {
             writer.write(attempt.allowance)
             writer.endReply()
             service.note(nil, operation, id, attempt)
+            service.count(nil, number, since: begun)
         } catch {
             let error = service.referenced(error)
             service.note(error, operation, id, attempt)
+            service.count(error, number, since: begun)
             writer.writeFailure(error, id, attempt.allowance)
         }
+        service.tally.end()
         return writer.bytes
     }
 }

@@ -6,7 +6,7 @@ import UsherOperations
 
 struct ConnectionTests {
     private let connection = Connection(
-        id: ConnectionID(descriptor: 3, serial: 1), caller: Caller(peer: Peer(uid: 1, gid: 1, pid: 1)))
+        id: ConnectionID(descriptor: 3, serial: 1), caller: Caller(peer: Peer(uid: 1, gid: 1, pid: 1)), since: 0)
 
     /// A password is gone as soon as its line has been carried out, however many wait behind it.
     @Test func aLineThatIsTakenOutIsLetGo() {
