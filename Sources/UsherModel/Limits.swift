@@ -139,7 +139,7 @@ public struct Limits: Sendable, Equatable {
     /// Connections of one page of CLIENTS.
     public static let clients = 1_000
     /// Of so many requests of an operation that is answered at once, one is timed. A prime: no pattern of requests keeps in step with it.
-    public static let timedRequests: Int32 = 61
+    public static let timedRequests: Int64 = 61
 
     // MARK: The supervisor
     /// How often its status is told at most, in milliseconds.

@@ -1,3 +1,5 @@
+public import UsherModel
+
 /// The port to the server's connections, for what the daemon says of itself. Belongs to the reactor.
 public protocol Connections: AnyObject {
     /// Connections that are open.
@@ -7,6 +9,10 @@ public protocol Connections: AnyObject {
     var turnedAway: Int { get }
     /// Connections that watch events.
     var watching: Int { get }
+
+    /// Sends events to a connection from now on, until it is closed.
+    /// - Throws: `busy` if as many watch as may.
+    func watch(_ caller: Caller) throws(UsherError)
 
     /// - Parameter after: the `next` of the page before; -1 for the first one.
     func page(after: Int, most: Int) -> ConnectionPage

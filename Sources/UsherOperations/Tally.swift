@@ -7,16 +7,21 @@ public import UsherModel
 @safe public final class Tally {
     private let codes = UsherError.Code.allCases
     private let operations = Registry.operations.count + 1
-    /// Requests that were granted, by operation; plain memory, since an array is checked at each use.
-    private let granted: UnsafeMutablePointer<Int64>
+    /// By operation. Plain memory, since an array is checked at each use.
+    @usableFromInline let rows: UnsafeMutablePointer<Row>
     /// Requests that were refused, by operation and code.
     private let refused: UnsafeMutablePointer<Int64>
-    /// How many requests of an operation go by until one is timed.
-    private let untilTimed: UnsafeMutablePointer<Int32>
     /// Of the requests that were timed, by operation.
     private var times: [Times]
     /// Deferred requests that are under way, those of clients that are gone included.
     public private(set) var inFlight = 0
+
+    @usableFromInline struct Row {
+        /// Requests that were granted.
+        @usableFromInline var granted: Int64 = 0
+        /// How many of those that are answered at once go by until one is timed: the first of all is.
+        @usableFromInline var untilTimed: Int64 = 1
+    }
 
     /// How long the timed requests of an operation took.
     struct Times {
@@ -28,24 +33,16 @@ public import UsherModel
     }
 
     init() {
-        unsafe granted = Self.zeros(operations)
-        unsafe refused = Self.zeros(operations * codes.count)
-        unsafe untilTimed = .allocate(capacity: operations)
-        // The first of all is timed.
-        unsafe untilTimed.initialize(repeating: 1, count: operations)
+        unsafe rows = .allocate(capacity: operations)
+        unsafe rows.initialize(repeating: Row(), count: operations)
+        unsafe refused = .allocate(capacity: operations * codes.count)
+        unsafe refused.initialize(repeating: 0, count: operations * codes.count)
         times = Array(repeating: Times(), count: operations)
     }
 
     deinit {
-        unsafe granted.deallocate()
+        unsafe rows.deallocate()
         unsafe refused.deallocate()
-        unsafe untilTimed.deallocate()
-    }
-
-    private static func zeros(_ count: Int) -> UnsafeMutablePointer<Int64> {
-        let memory = UnsafeMutablePointer<Int64>.allocate(capacity: count)
-        unsafe memory.initialize(repeating: 0, count: count)
-        return unsafe memory
     }
 
     // MARK: Counting
@@ -54,14 +51,17 @@ public import UsherModel
     public var unknown: Int { operations - 1 }
 
     /// Whether this request of an operation that is answered at once is to be timed.
-    public func isTimed(_ operation: Int) -> Bool {
-        unsafe untilTimed[operation] &-= 1
-        guard unsafe untilTimed[operation] == 0 else { return false }
-        unsafe untilTimed[operation] = Limits.timedRequests
+    @inlinable public func isTimed(_ operation: Int) -> Bool {
+        unsafe rows[operation].untilTimed &-= 1
+        return unsafe rows[operation].untilTimed == 0 && beginInterval(operation)
+    }
+
+    @usableFromInline func beginInterval(_ operation: Int) -> Bool {
+        unsafe rows[operation].untilTimed = Limits.timedRequests
         return true
     }
 
-    public func countGranted(_ operation: Int) { unsafe granted[operation] &+= 1 }
+    @inlinable public func countGranted(_ operation: Int) { unsafe rows[operation].granted &+= 1 }
 
     public func countRefused(_ operation: Int, _ code: UsherError.Code) {
         guard let index = codes.firstIndex(of: code) else { return }
@@ -96,7 +96,7 @@ public import UsherModel
     /// A line for each operation, and one for what names none.
     var lines: [Line] {
         (0..<operations).map { number in
-            var results: [(name: String, count: Int64)] = [("ok", unsafe granted[number])]
+            var results: [(name: String, count: Int64)] = [("ok", unsafe rows[number].granted)]
             for (index, code) in codes.enumerated() {
                 let count = unsafe refused[number * codes.count + index]
                 if count > 0 { results.append((code.rawValue, count)) }

@@ -13,7 +13,7 @@ struct Engine: ~Copyable {
     let service: AuthService
     private var limits: Limits
     private var dispatcher = Dispatcher()
-    let connections = ConnectionTable()
+    private(set) var connections = ConnectionTable()
 
     /// Where reading begins as long as a connection has nothing left over from before.
     private let scratch = LineBuffer(capacity: Limits.bytesPerTurn)
@@ -32,7 +32,7 @@ struct Engine: ~Copyable {
         self.epoll = epoll
         self.service = service
         limits = service.limits
-        service.connections = connections
+        service.connections = connections.list
     }
 
     var connectionCount: Int { connections.count }
@@ -72,7 +72,7 @@ struct Engine: ~Copyable {
     }
 
     private func turnAway(_ descriptor: Int32, _ caller: Caller, _ error: UsherError, _ remark: String) {
-        connections.turnedAway += 1
+        connections.list.turnAway()
         var reply = JSONWriter()
         reply.writeFailure(error)
         let outbox = Outbox()
@@ -149,7 +149,7 @@ struct Engine: ~Copyable {
     mutating func drain() {
         flush()
         for connection in connections.all {
-            connections.stopWatching(connection)
+            connections.list.stopWatching(connection)
             // A line that is cut short here, and not by its client, is no request.
             if usher_peer_has_finished(connection.id.descriptor) == 0 { connection.hasTakenRest = true }
             // What the client had sent stays readable, and its next write fails.
@@ -288,7 +288,6 @@ struct Engine: ~Copyable {
             line, from: connection.caller, mayRunInOrder: mayRunInOrder, service: service, writer: &replies)
         {
         case .answered: break
-        case .watching: connections.watch(connection)
         case .deferred(let request):
             connection.inFlight += 1
             if request.isOrdered { connection.isOrderedBusy = true }

@@ -18,7 +18,6 @@ public actor Reactor {
     private var heartbeat: Heartbeat
     private var engine: Engine
     private let feed: EventFeed
-    private var isWatchingJournal = false
     private var acceptor: Acceptor
 
     /// Requests whose tasks are under way, those of clients that are gone included.
@@ -110,7 +109,6 @@ public actor Reactor {
             }
             engine.takeTurns()
             startDeferred()
-            if engine.hasWatchers != isWatchingJournal { watchJournal() }
             acceptor.resume(somethingFreed: engine.connectionCount < before)
             keepUp()
         }
@@ -127,6 +125,7 @@ public actor Reactor {
             return
         }
         guard drainDeadline == nil else { return }
+        engine.connections.list.watchingChanged = { [unowned self] in watchJournal($0) }
         acceptor.open()
         hooks.ready(service.revocationCount)
         heartbeat.begin(at: service.clock.monotonicMilliseconds())
@@ -137,7 +136,6 @@ public actor Reactor {
     private func finish() {
         service.tellLost()
         engine.dropAll()
-        watchJournal()
         hasFinished = true
     }
 
@@ -163,9 +161,8 @@ public actor Reactor {
     // MARK: Watching
 
     /// Has the journal tell of its events as long as somebody watches.
-    private func watchJournal() {
-        isWatchingJournal = engine.hasWatchers
-        guard isWatchingJournal else { return service.log.watch(nil) }
+    private func watchJournal(_ isWatched: Bool) {
+        guard isWatched else { return service.log.watch(nil) }
         service.log.watch { [self] event in
             if feed.add(event) { Task(executorPreference: executor) { await self.tellEvents() } }
         }

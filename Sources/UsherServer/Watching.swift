@@ -5,14 +5,12 @@ import UsherWire
 
 // Connections that watch events. They are sent what comes, as far as they read it; no event waits for them.
 extension Engine {
-    var hasWatchers: Bool { connections.watching > 0 }
-
     /// Sends events to all who watch.
     /// - Parameter lines: whole ones.
     mutating func tell(_ lines: [UInt8]) {
         // What was answered before goes out before it.
         flush()
-        for connection in connections.watchers {
+        for connection in connections.list.watchers {
             connection.outbox.append(lines)
             settle(connection, 0..<0)
             if connection.isWatching, connection.outbox.count > Limits.watcherBytes { dropWatcher(connection) }
@@ -21,7 +19,7 @@ extension Engine {
 
     /// One that does not keep up is told so, as the last line, if it ever reads on.
     private mutating func dropWatcher(_ connection: Connection) {
-        connections.stopWatching(connection)
+        connections.list.stopWatching(connection)
         connection.outbox.cutToLine()
         var writer = JSONWriter()
         writer.writeFailure(

@@ -14,8 +14,6 @@ public struct Dispatcher: ~Copyable {
     public enum Verdict {
         /// The reply is written.
         case answered
-        /// The reply is written, and from now on the connection is sent events.
-        case watching
         /// The reply comes later.
         case deferred(PendingRequest)
         /// The line has no id and must wait for those before it: nothing was done or written; ask again with the same line.
@@ -33,44 +31,43 @@ public struct Dispatcher: ~Copyable {
             return dispatch(json.span, from: caller, mayRunInOrder: mayRunInOrder, service: service, writer: &writer)
         }
         var id: RequestID?
-        var number = operations.count
-        var begun: Int64?
+        var number: Int?
+        // 0 if it is not timed.
+        var begun: Int64 = 0
         let start = writer.count
         do throws(UsherError) {
             try read(line)
-            id = try RequestID(of: reader, in: line)
+            id = try self.id(in: line)
             if id == nil, !mayRunInOrder { return .mustWait }
-            number = try self.operation(in: line)
-            let found = operations[number]
-            guard found.isAllowed(at: caller.place) else {
-                throw UsherError(.forbiddenOp, "\(found.name) is for administrators: it is answered on the admin socket alone.")
+            let found = try self.operation(in: line)
+            number = found
+            let operation = operations[found]
+            guard operation.isAllowed(at: caller.place) else {
+                throw UsherError(
+                    .forbiddenOp, "\(operation.name) is for administrators: it is answered on the admin socket alone.")
             }
-            switch found.run {
+            switch operation.run {
             case .immediate(let run):
-                if service.tally.isTimed(number) { begun = service.clock.monotonicNanoseconds() }
+                if service.tally.isTimed(found) { begun = service.clock.monotonicNanoseconds() }
                 writer.beginSuccess(id)
                 try run(reader, line, service, &writer)
                 writer.endReply()
-                service.note(nil, found, id, caller)
-                service.count(nil, number, since: begun)
+                service.note(nil, operation, id, caller)
+                service.tally.countGranted(found)
+                if begun != 0 { service.time(found, since: begun) }
                 return .answered
             case .deferred(let read):
                 let request = try read(reader, line, service)
-                return .deferred(PendingRequest(id: id, number: number, operation: found, request: request, service))
-            case .watch(let admit):
-                try admit(service)
-                writer.beginSuccess(id)
-                writer.endReply()
-                service.count(nil, number, since: nil)
-                return .watching
+                return .deferred(PendingRequest(id: id, number: found, operation: operation, request: request, service))
             }
         } catch {
             // What cannot be read has no id, and waits like all that has none.
             if id == nil, !mayRunInOrder { return .mustWait }
             writer.takeBack(to: start)
             let error = service.referenced(error)
-            service.note(error, number < operations.count ? operations[number] : nil, id, caller)
-            service.count(error, number, since: begun)
+            service.note(error, number.map { operations[$0] }, id, caller)
+            service.tally.countRefused(number ?? service.tally.unknown, error.code)
+            if let number, begun != 0 { service.time(number, since: begun) }
             writer.writeFailure(error, id)
             return .answered
         }
@@ -83,6 +80,8 @@ public struct Dispatcher: ~Copyable {
             throw UsherError(.badRequest, "\(error.reason.rawValue), at byte \(error.offset).", detail: .offset(error.offset))
         }
     }
+
+    private func id(in line: Span<UInt8>) throws(UsherError) -> RequestID? { try RequestID(of: reader, in: line) }
 
     /// The number of the operation that a line asks for.
     private func operation(in line: Span<UInt8>) throws(UsherError) -> Int {
@@ -104,11 +103,10 @@ public struct Dispatcher: ~Copyable {
 }
 
 extension AuthService {
-    /// Counts a request that has been answered.
-    /// - Parameter begun: in monotonic nanoseconds; nil if it is not timed.
-    fileprivate func count(_ error: UsherError?, _ operation: Int, since begun: Int64?) {
-        if let error { tally.countRefused(operation, error.code) } else { tally.countGranted(operation) }
-        if let begun { tally.time(operation, max(clock.monotonicNanoseconds() - begun, 0)) }
+    /// Keeps how long a request took that has been answered.
+    /// - Parameter begun: in monotonic nanoseconds.
+    @inline(never) fileprivate func time(_ operation: Int, since begun: Int64) {
+        tally.time(operation, max(clock.monotonicNanoseconds() - begun, 0))
     }
 }
 
@@ -144,13 +142,14 @@ public struct PendingRequest: Sendable {
             writer.write(attempt.allowance)
             writer.endReply()
             service.note(nil, operation, id, attempt)
-            service.count(nil, number, since: begun)
+            service.tally.countGranted(number)
         } catch {
             let error = service.referenced(error)
             service.note(error, operation, id, attempt)
-            service.count(error, number, since: begun)
+            service.tally.countRefused(number, error.code)
             writer.writeFailure(error, id, attempt.allowance)
         }
+        service.time(number, since: begun)
         service.tally.end()
         return writer.bytes
     }

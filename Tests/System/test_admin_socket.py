@@ -11,7 +11,7 @@ import pytest
 from .connection import Connection, assert_failure, assert_ok
 from .people import Person
 
-ADMINISTRATIVE = {"IMPORT", "EXPORT"}
+ADMINISTRATIVE = {"IMPORT", "EXPORT", "STATUS", "CLIENTS", "METRICS", "MONITOR"}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,7 @@ def test_help_tells_what_is_for_it(daemon):
 
 @pytest.mark.parametrize("request_", [
     {"op": "EXPORT"}, {"op": "export"}, {"op": "EXPORT", "id": 5}, {"op": "IMPORT"}, {"op": "IMPORT", "commit": 1},
+    {"op": "STATUS"}, {"op": "CLIENTS"}, {"op": "METRICS"}, {"op": "MONITOR"},
     {"op": "IMPORT", "users": [{"username": "mallory", "email": "m@x", "role": "admin"}]}, '{"op":"\\u0045XPORT"}',
 ])
 def test_the_app_socket_refuses_administrators_operations(daemon, request_):

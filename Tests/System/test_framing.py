@@ -15,7 +15,7 @@ from .daemon import eventually
 from .people import PAIR, Person, registration
 
 PING = b'{"op":"PING"}'
-OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM", "PROFILE", "SESSIONS", "DELETE", "TOTP", "IMPORT", "EXPORT", "PING", "HELP"}
+OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM", "PROFILE", "SESSIONS", "DELETE", "TOTP", "IMPORT", "EXPORT", "STATUS", "CLIENTS", "METRICS", "MONITOR", "PING", "HELP"}
 MAX_LINE = 65_536
 
 # What a daemon may grow by under load: less than any of the loads here.

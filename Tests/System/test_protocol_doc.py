@@ -48,7 +48,7 @@ from .daemon import ROOT
 from .tokens import access
 
 PROTOCOL = ROOT / "protocol.md"
-ADMIN_OPS = {"IMPORT", "EXPORT"}
+ADMIN_OPS = {"IMPORT", "EXPORT", "STATUS", "CLIENTS", "METRICS", "MONITOR"}
 OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM", "PROFILE", "SESSIONS", "DELETE", "TOTP", "PING", "HELP"} | ADMIN_OPS
 NAME = re.compile(r"<([a-z][a-z0-9_]*)>")
 CODE = re.compile(r"<code of ([a-z][a-z0-9_]*)>")

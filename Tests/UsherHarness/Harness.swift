@@ -74,7 +74,6 @@ public final class Harness {
     public func answer(_ verdict: Verdict) async -> Reply {
         switch verdict {
         case .answered(let reply): return reply
-        case .watching(let reply): return reply
         case .deferred(let request): return await answer(request)
         case .mustWait: preconditionFailure("a line alone does not wait")
         }
@@ -92,7 +91,6 @@ public final class Harness {
 
     public enum Verdict {
         case answered(Reply)
-        case watching(Reply)
         case deferred(PendingRequest)
         case mustWait
     }
@@ -107,7 +105,6 @@ public final class Harness {
             line.span, from: caller, mayRunInOrder: mayRunInOrder, service: service, writer: &writer)
         switch verdict {
         case .answered: return .answered(Reply(writer.bytes))
-        case .watching: return .watching(Reply(writer.bytes))
         case .deferred(let request):
             precondition(writer.count == 0, "a request that is put off has written something")
             return .deferred(request)
