@@ -32,12 +32,10 @@ public struct Dispatcher: ~Copyable {
         }
         var id: RequestID?
         var number: Int?
-        // 0 if it is not timed.
-        var begun: Int64 = 0
         let start = writer.count
         do throws(UsherError) {
             try read(line)
-            id = try self.id(in: line)
+            id = try RequestID(of: reader, in: line)
             if id == nil, !mayRunInOrder { return .mustWait }
             let found = try self.operation(in: line)
             number = found
@@ -48,17 +46,21 @@ public struct Dispatcher: ~Copyable {
             }
             switch operation.run {
             case .immediate(let run):
-                if service.tally.isTimed(found) { begun = service.clock.monotonicNanoseconds() }
                 writer.beginSuccess(id)
-                try run(reader, line, service, &writer)
+                if service.tally.isTimed(found) {
+                    let begun = service.clock.monotonicNanoseconds()
+                    defer { service.time(found, since: begun) }
+                    try run(reader, line, service, &writer)
+                } else {
+                    try run(reader, line, service, &writer)
+                }
                 writer.endReply()
-                service.note(nil, operation, id, caller)
                 service.tally.countGranted(found)
-                if begun != 0 { service.time(found, since: begun) }
+                service.note(nil, operation, id, caller)
                 return .answered
             case .deferred(let read):
                 let request = try read(reader, line, service)
-                return .deferred(PendingRequest(id: id, number: found, operation: operation, request: request, service))
+                return .deferred(PendingRequest(id: id, operation: found, request: request, service))
             }
         } catch {
             // What cannot be read has no id, and waits like all that has none.
@@ -67,7 +69,6 @@ public struct Dispatcher: ~Copyable {
             let error = service.referenced(error)
             service.note(error, number.map { operations[$0] }, id, caller)
             service.tally.countRefused(number ?? service.tally.unknown, error.code)
-            if let number, begun != 0 { service.time(number, since: begun) }
             writer.writeFailure(error, id)
             return .answered
         }
@@ -80,8 +81,6 @@ public struct Dispatcher: ~Copyable {
             throw UsherError(.badRequest, "\(error.reason.rawValue), at byte \(error.offset).", detail: .offset(error.offset))
         }
     }
-
-    private func id(in line: Span<UInt8>) throws(UsherError) -> RequestID? { try RequestID(of: reader, in: line) }
 
     /// The number of the operation that a line asks for.
     private func operation(in line: Span<UInt8>) throws(UsherError) -> Int {
@@ -113,15 +112,14 @@ extension AuthService {
 /// A request that waits for the hash pool or the store.
 public struct PendingRequest: Sendable {
     private let id: RequestID?
-    private let number: Int
-    private let operation: Operation
+    /// Its number.
+    private let operation: Int
     private let request: any DeferredRequest
     /// In monotonic nanoseconds.
     private let begun: Int64
 
-    init(id: RequestID?, number: Int, operation: Operation, request: any DeferredRequest, _ service: AuthService) {
+    init(id: RequestID?, operation: Int, request: any DeferredRequest, _ service: AuthService) {
         self.id = id
-        self.number = number
         self.operation = operation
         self.request = request
         begun = service.clock.monotonicNanoseconds()
@@ -134,6 +132,7 @@ public struct PendingRequest: Sendable {
     /// Carries it out and returns the reply, a line.
     public func answer(from caller: Caller, service: AuthService) async -> [UInt8] {
         let attempt = Attempt(caller: caller)
+        let known = Registry.operations[operation]
         var writer = JSONWriter()
         do throws(UsherError) {
             let output = try await request.perform(on: service, as: attempt)
@@ -141,15 +140,15 @@ public struct PendingRequest: Sendable {
             output.write(to: &writer)
             writer.write(attempt.allowance)
             writer.endReply()
-            service.note(nil, operation, id, attempt)
-            service.tally.countGranted(number)
+            service.note(nil, known, id, attempt)
+            service.tally.countGranted(operation)
         } catch {
             let error = service.referenced(error)
-            service.note(error, operation, id, attempt)
-            service.tally.countRefused(number, error.code)
+            service.note(error, known, id, attempt)
+            service.tally.countRefused(operation, error.code)
             writer.writeFailure(error, id, attempt.allowance)
         }
-        service.time(number, since: begun)
+        service.time(operation, since: begun)
         service.tally.end()
         return writer.bytes
     }

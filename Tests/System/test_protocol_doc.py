@@ -43,7 +43,7 @@ import time
 import pytest
 
 from . import totp
-from .connection import FAILURES, parse_reply
+from .connection import FAILURES, parse_reply, strict_loads
 from .daemon import ROOT
 from .tokens import access
 
@@ -235,7 +235,8 @@ def replay(connection, first, lines, kept):
                 continue
             assert line is not None, f"line {number}: the daemon closed the connection"
             try:
-                compare(parse_expected(reply), parse_reply(line), kept)
+                said = strict_loads(line.decode()) if line.startswith(b'{"event":') else parse_reply(line)
+                compare(parse_expected(reply), said, kept)
             except AssertionError as difference:
                 raise AssertionError(f"line {number}: {difference}") from None
         assert not sent or step.replies, f"line {step.requests[0][0]}: a request without a reply"

@@ -17,10 +17,11 @@ struct WatchingTests {
         return client
     }
 
-    private func watcher() -> Client {
+    private func watcher() async -> Client {
         let client = admin()
         client.send("{\"op\":\"MONITOR\"}\n")
         rig.run()
+        await rig.finishAll()
         #expect(client.lines() == [#"{"ok":true}"#])
         return client
     }
@@ -32,8 +33,8 @@ struct WatchingTests {
 
     // MARK: Watching
 
-    @Test func whoWatchesIsSentEvents() {
-        let (one, two, other) = (watcher(), watcher(), rig.connect())
+    @Test func whoWatchesIsSentEvents() async {
+        let (one, two, other) = (await watcher(), await watcher(), rig.connect())
         #expect(hasWatchers)
         rig.engine.tell(event("one") + event("two"))
         let expected = ["one", "two"].map {
@@ -56,8 +57,8 @@ struct WatchingTests {
         #expect(client.lines().isEmpty)
     }
 
-    @Test func whoLeavesWatchesNoMore() {
-        let (one, two) = (watcher(), watcher())
+    @Test func whoLeavesWatchesNoMore() async {
+        let (one, two) = (await watcher(), await watcher())
         one.close()
         rig.run()
         #expect(hasWatchers)
@@ -71,8 +72,8 @@ struct WatchingTests {
     }
 
     /// `socat` shuts its side down when it has nothing more to send.
-    @Test func whoHasSentAllGoesOnWatching() {
-        let client = watcher()
+    @Test func whoHasSentAllGoesOnWatching() async {
+        let client = await watcher()
         client.stopWriting()
         rig.run()
         rig.engine.tell(event())
@@ -85,24 +86,27 @@ struct WatchingTests {
         #expect(count == 0)
     }
 
-    @Test func watchersAreCounted() {
-        let watchers = (0..<Limits.watchers).map { _ in watcher() }
+    @Test func watchersAreCounted() async {
+        var watchers: [Client] = []
+        for _ in 0..<Limits.watchers { watchers.append(await watcher()) }
         let oneMore = admin()
         oneMore.send("{\"op\":\"MONITOR\"}\n")
         rig.run()
+        await rig.finishAll()
         #expect(oneMore.lines().map(\.result) == ["busy"])
         watchers[3].close()
         rig.run()
         oneMore.send("{\"op\":\"MONITOR\",\"id\":1}\n{\"op\":\"MONITOR\",\"id\":2}\n")
         rig.run()
+        await rig.finishAll()
         // Twice is no more than once.
-        #expect(oneMore.lines().map(\.result) == ["ok", "busy"])
+        #expect(oneMore.lines().map(\.result) == ["ok", "ok"])
         rig.engine.tell(event())
         #expect(oneMore.lines().count == 1)
     }
 
-    @Test func aDaemonThatStopsEndsIt() {
-        let client = watcher()
+    @Test func aDaemonThatStopsEndsIt() async {
+        let client = await watcher()
         rig.engine.tell(event())
         rig.engine.drain()
         rig.run()
@@ -114,18 +118,18 @@ struct WatchingTests {
 
     // MARK: Slow ones
 
-    @Test func whoDoesNotReadIsDropped() throws {
-        let (slow, quick) = (watcher(), watcher())
-        let line = event(String(repeating: "x", count: 1_000))
+    @Test func whoDoesNotReadIsDropped() async {
+        let (slow, quick) = (await watcher(), await watcher())
+        let line = event(String(repeating: "x", count: 10_000))
         var seen = 0
         var sent = 0
-        while rig.log.events(.limit).isEmpty, sent < 10_000 {
+        while rig.log.events(.limit).isEmpty, sent < 1_000 {
             rig.engine.tell(line)
             sent += 1
             rig.run()
             seen += quick.lines().count
         }
-        #expect(sent < 2_000)
+        #expect(sent < 200)
         #expect(seen == sent)
         // Nothing more waits for it, but the socket has what it has taken.
         rig.engine.tell(line)
@@ -139,8 +143,8 @@ struct WatchingTests {
         #expect(count == 1)
     }
 
-    @Test func whoIsDroppedAndGoesAwayLeavesNothing() {
-        let slow = watcher()
+    @Test func whoIsDroppedAndGoesAwayLeavesNothing() async {
+        let slow = await watcher()
         let line = event(String(repeating: "x", count: 100_000))
         for _ in 0..<30 { rig.engine.tell(line) }
         #expect(!hasWatchers)
