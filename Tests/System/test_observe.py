@@ -71,7 +71,7 @@ def test_status_counts_what_is_asked(daemon, admin):
         app.ask("nonsense")
         said = status(admin)
         assert said["connections"] == 2 and said["in_flight"] == 0 and said["verified"] == 130
-        assert said["hashing"]["busy"] == 0 and said["hashing"]["workers"] >= 1 and said["store"]["health"] == "working"
+        assert said["hashing"]["queue"] == 0 and said["hashing"]["workers"] >= 1 and said["store"]["health"] == "working"
         assert said["version"] == app.ask("PING")["version"]
         verify = operation(admin, "VERIFY")
         assert verify["results"] == {"ok": 130, "token_invalid": 1} and verify["requests"] == 131 and verify["timed"] == 3

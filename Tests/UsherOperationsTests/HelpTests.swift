@@ -12,10 +12,12 @@ struct HelpTests {
         #expect(
             operations.map { $0["name"] as? String } == [
                 "REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM",
-                "PROFILE", "SESSIONS", "DELETE", "TOTP", "IMPORT", "EXPORT", "STATUS", "CLIENTS", "METRICS", "MONITOR", "PING", "HELP",
+                "PROFILE", "SESSIONS", "DELETE", "TOTP", "IMPORT", "EXPORT", "STATUS", "CLIENTS", "METRICS", "MONITOR", "PING",
+                "HELP",
             ])
         for operation in operations {
-            let isForAdministrators = ["IMPORT", "EXPORT", "STATUS", "CLIENTS", "METRICS", "MONITOR"].contains(operation["name"] as? String)
+            let isForAdministrators = ["IMPORT", "EXPORT", "STATUS", "CLIENTS", "METRICS", "MONITOR"].contains(
+                operation["name"] as? String)
             #expect(Set(operation.keys).subtracting(["socket"]) == ["name", "summary", "members", "example"])
             #expect(operation["socket"] as? String == (isForAdministrators ? "admin" : nil))
             #expect(!(try #require(operation["summary"] as? String)).contains("\n"))

@@ -209,7 +209,9 @@ struct WatchingTests {
         } while after != nil && pages < 10
         #expect(pages == 3)
         #expect(all.count == 26)
-        #expect(all.allSatisfy { $0["age"] as? Int == 2 && $0["uid"] as? Int == Int(geteuid()) && $0["pid"] as? Int == Int(getpid()) })
+        #expect(
+            all.allSatisfy { $0["age"] as? Int == 2 && $0["uid"] as? Int == Int(geteuid()) && $0["pid"] as? Int == Int(getpid()) }
+        )
         let busy = all.filter { $0["requests"] as? Int == 4 }
         #expect(busy.count == 1)
         #expect(busy.first?["in_flight"] as? Int == 1)
