@@ -8,16 +8,16 @@ import UsherWire
 /// The one thread that owns connections, keys and revocations. Requests that can be answered at once are; for the others a task runs here, and
 /// awaits the hash pool or the store.
 public actor Reactor {
-    nonisolated private let executor: EpollExecutor
+    nonisolated let executor: EpollExecutor
     nonisolated public var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private let epoll: Int32
     private let signals: Int32
-    private let service: AuthService
+    let service: AuthService
     private let hooks: Hooks
     private var heartbeat: Heartbeat
-    private var engine: Engine
-    private let feed: EventFeed
+    var engine: Engine
+    let feed: EventFeed
     private var acceptor: Acceptor
 
     /// Requests whose tasks are under way, those of clients that are gone included.
@@ -156,21 +156,6 @@ public actor Reactor {
             nextUpkeep = min(nextUpkeep, service.clock.monotonicMilliseconds() + Limits.endRetry)
         }
         engine.complete(id, reply, wasOrdered: request.isOrdered)
-    }
-
-    // MARK: Watching
-
-    /// Has the journal tell of its events as long as somebody watches.
-    private func watchJournal(_ isWatched: Bool) {
-        guard isWatched else { return service.log.watch(nil) }
-        service.log.watch { [self] event in
-            if feed.add(event) { Task(executorPreference: executor) { await self.tellEvents() } }
-        }
-    }
-
-    private func tellEvents() {
-        let lines = feed.take()
-        if !lines.isEmpty { engine.tell(lines) }
     }
 
     // MARK: Time

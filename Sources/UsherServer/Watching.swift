@@ -36,6 +36,21 @@ extension Engine {
     }
 }
 
+extension Reactor {
+    /// Has the journal tell of its events as long as somebody watches.
+    func watchJournal(_ isWatched: Bool) {
+        guard isWatched else { return service.log.watch(nil) }
+        service.log.watch { [self] event in
+            if feed.add(event) { Task(executorPreference: executor) { await self.tellEvents() } }
+        }
+    }
+
+    private func tellEvents() {
+        let lines = feed.take()
+        if !lines.isEmpty { engine.tell(lines) }
+    }
+}
+
 extension Event {
     /// As a line for those who watch.
     func line(at date: NumericDate) -> [UInt8] {
