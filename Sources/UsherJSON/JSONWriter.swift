@@ -132,10 +132,24 @@ public struct JSONWriter: Sendable {
 
     /// A member of any name, whose value is JSON already.
     public mutating func member(_ name: String, raw json: Span<UInt8>) {
+        self.name(any: name)
+        rawOnOneLine(json)
+    }
+
+    public mutating func member(any name: String, _ string: String) {
+        self.name(any: name)
+        value(string)
+    }
+
+    public mutating func member(any name: String, _ number: Int64) {
+        self.name(any: name)
+        value(number)
+    }
+
+    private mutating func name(any name: String) {
         value(name)
         bytes.append(UInt8(ascii: ":"))
         needsComma = false
-        rawOnOneLine(json)
     }
 
     // MARK: Lines

@@ -7,9 +7,13 @@ public protocol Clock: Sendable {
     func wallMilliseconds() -> Int64
     /// Milliseconds since some moment, by a clock that nothing steps.
     func monotonicMilliseconds() -> Int64
+    /// Nanoseconds by the same kind of clock, to tell how long something takes.
+    func monotonicNanoseconds() -> Int64
 }
 
 extension Clock {
+    /// Of a clock that knows no better.
+    public func monotonicNanoseconds() -> Int64 { monotonicMilliseconds() * 1_000_000 }
     /// The wall clock as a NumericDate.
     public func now() -> NumericDate { wallMilliseconds() / 1000 }
 }

@@ -1,7 +1,7 @@
 /// Something that an operator may want to know of. Holds no secret.
 public struct Event: Sendable, Equatable {
     /// What kind of event; each has its own MESSAGE_ID.
-    public enum Kind: Sendable, CaseIterable {
+    public enum Kind: String, Sendable, CaseIterable {
         case ready, stopping, stopped
         /// The run before this one did not come to an orderly end.
         case crashed
@@ -117,4 +117,6 @@ public protocol EventLog: Sendable {
     var threshold: Event.Priority { get }
     /// Takes the event and returns at once; where it cannot keep up, it drops and counts.
     func record(_ event: Event)
+    /// From now on each event that is logged is also given to `watcher`, on whatever thread logs it: it must not block. Nil: to nobody.
+    func watch(_ watcher: (@Sendable (Event) -> Void)?)
 }

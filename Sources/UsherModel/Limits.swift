@@ -142,6 +142,18 @@ public struct Limits: Sendable, Equatable {
     /// Kinds (what, operation, result, peer uid) that are counted apart.
     public static let floodKinds = 256
 
+    // MARK: What the daemon says of itself
+    /// Connections that watch events (MONITOR).
+    public static let watchers = 16
+    /// Bytes of events that may wait for one of them before it is dropped.
+    public static let watcherBytes = 1_048_576
+    /// Bytes of events that wait for the reactor to hand them to those who watch.
+    public static let watchedBytes = 1_048_576
+    /// Connections of one page of CLIENTS.
+    public static let clients = 1_000
+    /// Of so many requests of an operation that is answered at once, one is timed. A prime: no pattern of requests keeps in step with it.
+    public static let timedRequests: Int64 = 61
+
     // MARK: The supervisor
     /// How often its status is told at most, in milliseconds.
     public static let statusInterval: Int64 = 5_000

@@ -54,12 +54,16 @@ public protocol Store: AccountStore, AdministrationStore, OneTimeTokenStore, Pas
 
     /// How it is now. Never blocks.
     var health: StoreHealth { get }
+
+    /// How many calls wait to be begun. Never blocks.
+    var waiting: Int { get }
 }
 
 /// A store that always answers at once.
 extension Store {
     public func giveUpOverdue() -> Int64? { nil }
     public var health: StoreHealth { .working }
+    public var waiting: Int { 0 }
 }
 
 /// What LOGIN begins with. All of it is read whether there is such an account or not.

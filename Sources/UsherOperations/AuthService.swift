@@ -23,6 +23,11 @@ public final class AuthService {
     public let log: any EventLog
     let hash: any KeyedHash
     let seal: any SecretSeal
+    public let tally = Tally()
+    /// The server's connections, once there is a server.
+    public var connections: (any Connections)?
+    /// When this service was made, by the wall clock and in monotonic milliseconds.
+    let started: (date: NumericDate, moment: Int64)
     private(set) var revocations = Revocations()
     private(set) var roles = Roles()
     var throttle: Throttle
@@ -57,6 +62,7 @@ public final class AuthService {
         self.log = log
         self.version = version
         throttle = Throttle(limits.throttle)
+        started = (clock.now(), clock.monotonicMilliseconds())
         horizon = PurgeHorizon(
             from: nil, wall: clock.now() - TokenSettings.longestClockTolerance, monotonic: clock.monotonicMilliseconds())
     }

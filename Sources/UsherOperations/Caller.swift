@@ -32,14 +32,23 @@ public protocol PasswordWorkers: Sendable {
 
 /// What the hash pool is at.
 public struct WorkerLoad: Sendable, Equatable {
-    /// Passwords that are being hashed or wait for it.
-    public let count: Int
+    /// Passwords that are being hashed.
+    public let busy: Int
+    /// Passwords that wait for it.
+    public let waiting: Int
+    /// How many can be hashed at once.
+    public let workers: Int
     /// Since when it has owed the next result, in monotonic milliseconds: the moment at which the oldest work in hand was begun, or
     /// since which no work that waits has been begun. Nil if it owes none.
     public let since: Int64?
 
-    public init(count: Int, since: Int64?) {
-        self.count = count
+    public init(busy: Int, waiting: Int, workers: Int, since: Int64?) {
+        self.busy = busy
+        self.waiting = waiting
+        self.workers = workers
         self.since = since
     }
+
+    /// Passwords that are being hashed or wait for it.
+    public var count: Int { busy + waiting }
 }

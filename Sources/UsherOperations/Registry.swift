@@ -29,6 +29,10 @@ public enum Registry {
         RoleGrant.operation,
         RoleRevoke.operation,
         RoleDelete.operation,
+        ServerStatus.operation,
+        Clients.operation,
+        Metrics.operation,
+        Monitor.operation,
         Ping.operation,
         Help.operation,
     ]

@@ -56,14 +56,13 @@ public final class SQLiteStore: Store {
         thread.adopt(StoreBounds(queue: queue, grace: graceMilliseconds, timeout: timeoutMilliseconds))
     }
 
-    /// The number of calls that wait.
-    var waiting: Int { thread.waiting }
-
     // MARK: Store
 
     public func giveUpOverdue() -> Int64? { thread.giveUpOverdue() }
 
     public var health: StoreHealth { thread.health }
+
+    public var waiting: Int { thread.waiting }
 
     public func revocations(since: NumericDate) async throws(UsherError) -> [Revocation] {
         try await perform { transaction throws(StoreFault) in try transaction.revocations(since: since) }

@@ -28,6 +28,12 @@ final class Connection {
     let socket: String
     /// Those of the rule that applies, resolved when it was accepted and at each reload.
     private(set) var rights: Rights
+    /// When it was taken up, in monotonic milliseconds.
+    let since: Int64
+    /// Requests that came so far.
+    var requests = 0
+    /// Is sent events; the table of connections has a list of those.
+    var isWatching = false
 
     /// What was read and not yet carried out; nil while there is nothing.
     var input: LineBuffer?
@@ -56,11 +62,12 @@ final class Connection {
     /// What epoll was told to watch for.
     var interest: UInt32 = 0
 
-    init(id: ConnectionID, caller: Caller, socket: String, rights: Rights) {
+    init(id: ConnectionID, caller: Caller, socket: String, rights: Rights, since: Int64) {
         self.id = id
         self.caller = caller
         self.socket = socket
         self.rights = rights
+        self.since = since
         rights.enter()
     }
 
@@ -100,7 +107,9 @@ final class Connection {
     }
 
     /// Whether it has been answered whole, and there will be no more.
-    var isDone: Bool { hasEnded && hasTakenRest && !hasBacklog && inFlight == 0 && heldCount == 0 && outbox.isEmpty }
+    var isDone: Bool {
+        hasEnded && hasTakenRest && !hasBacklog && inFlight == 0 && heldCount == 0 && outbox.isEmpty && !isWatching
+    }
 }
 
 /// A line that waits for its turn.

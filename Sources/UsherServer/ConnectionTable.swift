@@ -7,13 +7,18 @@ struct ConnectionTable: ~Copyable {
     private var countOfUID: [UInt32: Int] = [:]
     private var nextSerial: UInt32 = 1
     private(set) var count = 0
+    /// The same connections, for administrators.
+    let list = ConnectionList()
 
     /// Connections of one peer uid.
     func count(of uid: UInt32) -> Int { countOfUID[uid, default: 0] }
 
-    mutating func add(_ descriptor: Int32, _ caller: Caller, _ socket: String, _ rights: Rights) -> Connection {
+    mutating func add(
+        _ descriptor: Int32, _ caller: Caller, _ socket: String, _ rights: Rights, at now: Int64
+    ) -> Connection {
         let connection = Connection(
-            id: ConnectionID(descriptor: descriptor, serial: nextSerial), caller: caller, socket: socket, rights: rights)
+            id: ConnectionID(descriptor: descriptor, serial: nextSerial), caller: caller, socket: socket, rights: rights,
+            since: now)
         // Serial numbers wrap after four thousand million connections; 0 is the listeners'.
         nextSerial = nextSerial == .max ? 1 : nextSerial + 1
         let index = Int(descriptor)
@@ -21,6 +26,7 @@ struct ConnectionTable: ~Copyable {
         connections[index] = connection
         countOfUID[caller.peer.uid, default: 0] += 1
         count += 1
+        list.add(connection)
         return connection
     }
 
@@ -39,6 +45,7 @@ struct ConnectionTable: ~Copyable {
         countOfUID[uid] = left == 0 ? nil : left
         count -= 1
         connection.rights.leave()
+        list.remove(connection)
         return true
     }
 

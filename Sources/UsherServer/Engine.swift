@@ -9,15 +9,15 @@ import UsherWire
 /// takes longer comes out as `started`, and its reply comes back by `complete`, which only puts the connection in the queue for a turn: no
 /// chain of requests takes more than its turns.
 struct Engine: ~Copyable {
-    private let epoll: Int32
-    private let service: AuthService
-    private var limits: Limits
-    private var rules: Rules
+    let epoll: Int32
+    let service: AuthService
+    private(set) var limits: Limits
+    private(set) var rules: Rules
     private var dispatcher = Dispatcher()
-    private var connections = ConnectionTable()
+    var connections = ConnectionTable()
 
     /// Where reading begins as long as a connection has nothing left over from before.
-    private let scratch = LineBuffer(capacity: Limits.bytesPerTurn)
+    let scratch = LineBuffer(capacity: Limits.bytesPerTurn)
     /// Replies on their way out, connection after connection: they are sent together, so that a client that waits for several is woken once.
     private var replies = JSONWriter()
     /// The connections that had a turn since the last `flush`, and where their replies are.
@@ -34,6 +34,7 @@ struct Engine: ~Copyable {
         self.service = service
         limits = service.limits
         rules = Rules(service.rules, at: service.clock.monotonicMilliseconds())
+        service.connections = connections.list
     }
 
     var connectionCount: Int { connections.count }
@@ -48,63 +49,6 @@ struct Engine: ~Copyable {
                 continue
             }
             connection.adopt(rights)
-        }
-    }
-
-    // MARK: Accepting
-
-    /// Takes up a connection that was accepted, or tells it that there are too many, or that it may not be there, and closes it.
-    mutating func adopt(_ descriptor: Int32, from listener: Listener) {
-        var peer = usher_peer()
-        guard unsafe usher_peer_credentials(descriptor, &peer) == 0 else {
-            close(descriptor)
-            return
-        }
-        let caller = Caller(peer: Peer(uid: peer.uid, gid: peer.gid, pid: peer.pid), place: listener.place)
-        // The file's mode keeps others out already; it is not all that stands between them and every password hash.
-        guard caller.place == .app || peer.uid == 0 || peer.uid == geteuid() else {
-            turnAway(
-                descriptor, caller, UsherError(.forbiddenOp, "The admin socket is for root and the daemon's own user."),
-                "a connection to the admin socket was turned away: it is for root and the daemon's own user")
-            return
-        }
-        guard let rights = rules.rights(of: caller, by: descriptor, on: listener.name) else {
-            close(descriptor)
-            return
-        }
-        guard !rights.operations.isEmpty else {
-            let error = rights.refusalOfAll
-            turnAway(descriptor, caller, error, "a connection was turned away: \(error.cause ?? "")")
-            return
-        }
-        let isFull = connections.count >= limits.connections || connections.count(of: peer.uid) >= limits.connectionsPerUID
-        guard !isFull, rights.hasRoom(of: limits.connections) else {
-            turnAway(
-                descriptor, caller,
-                UsherError(.busy, "There are too many connections; try again.", detail: .retryAfterMilliseconds(1000)),
-                "a connection was turned away: there are too many\(isFull ? "" : " of \(rights.name)")")
-            return
-        }
-        let connection = connections.add(descriptor, caller, listener.name, rights)
-        connection.interest = EPOLLIN.rawValue
-        if usher_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, connection.interest, connection.id.eventData) < 0 {
-            drop(connection)
-        }
-    }
-
-    private func turnAway(_ descriptor: Int32, _ caller: Caller, _ error: UsherError, _ remark: String) {
-        var reply = JSONWriter()
-        reply.writeFailure(error)
-        let outbox = Outbox()
-        _ = outbox.send(reply.bytes, 0..<reply.count, to: descriptor)
-        // A close with something unread would cost the client the reply.
-        shutdown(descriptor, Int32(SHUT_RD))
-        while case .bytes = scratch.receive(descriptor, most: Limits.bytesPerTurn) { scratch.clear() }
-        close(descriptor)
-        if service.log.threshold >= .notice {
-            service.log.record(
-                Event(
-                    error.code == .busy ? .limit : .refused, .notice, remark, result: error.code.rawValue, peer: caller.peer))
         }
     }
 
@@ -169,6 +113,7 @@ struct Engine: ~Copyable {
     mutating func drain() {
         flush()
         for connection in connections.all {
+            connections.list.stopWatching(connection)
             // A line that is cut short here, and not by its client, is no request.
             if usher_peer_has_finished(connection.id.descriptor) == 0 { connection.hasTakenRest = true }
             // What the client had sent stays readable, and its next write fails.
@@ -210,7 +155,7 @@ struct Engine: ~Copyable {
     }
 
     /// Sends what the turns wrote.
-    private mutating func flush() {
+    mutating func flush() {
         guard !turned.isEmpty else { return }
         for (connection, range) in turned where connections.find(connection.id) != nil { settle(connection, range) }
         turned.removeAll(keepingCapacity: true)
@@ -270,7 +215,7 @@ struct Engine: ~Copyable {
     }
 
     /// Sends what a turn wrote, and tells epoll what to watch for.
-    private mutating func settle(_ connection: Connection, _ written: Range<Int>) {
+    mutating func settle(_ connection: Connection, _ written: Range<Int>) {
         let isReachable =
             written.isEmpty
             ? connection.outbox.flush(to: connection.id.descriptor)
@@ -302,6 +247,7 @@ struct Engine: ~Copyable {
 
     /// Carries a line out, or keeps it if it must wait for those before it.
     private mutating func run(_ line: Span<UInt8>, for connection: Connection, mayRunInOrder: Bool) {
+        connection.requests &+= 1
         switch dispatcher.dispatch(
             line, from: connection.caller, with: connection.rights, mayRunInOrder: mayRunInOrder, service: service,
             writer: &replies)
@@ -312,6 +258,8 @@ struct Engine: ~Copyable {
             if request.isOrdered { connection.isOrderedBusy = true }
             started.append((connection.id, connection.caller, request))
         case .mustWait:
+            // It comes again.
+            connection.requests -= 1
             connection.hold(.line(SharedSecret(SecretBytes(copying: line))))
         }
     }
@@ -321,6 +269,7 @@ struct Engine: ~Copyable {
     }
 
     private mutating func writeTooLong() {
+        service.tally.countRefused(service.tally.unknown, .lineTooLong)
         replies.writeFailure(UsherError(.lineTooLong, "A line holds at most \(limits.line) bytes."))
     }
 
@@ -336,7 +285,7 @@ struct Engine: ~Copyable {
         }
     }
 
-    private mutating func drop(_ connection: Connection) {
+    mutating func drop(_ connection: Connection) {
         guard connections.remove(connection) else { return }
         connection.caller.leave()
         close(connection.id.descriptor)

@@ -101,7 +101,8 @@ public final class HashPool: PasswordWorkers {
         queue.withLock { queue in
             let begun = queue.begun.compactMap { $0 }
             let since = queue.count > 0 ? begun + [queue.waitingSince].compactMap { $0 } : begun
-            return WorkerLoad(count: queue.count + begun.count, since: since.min())
+            return WorkerLoad(
+                busy: begun.count, waiting: queue.count, workers: queue.begun.count, since: since.min())
         }
     }
 

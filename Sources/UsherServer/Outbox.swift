@@ -46,6 +46,14 @@ final class Outbox {
         return true
     }
 
+    /// Throws away all that waits behind the line that the socket may have taken the beginning of.
+    func cutToLine() {
+        guard let end = bytes[taken...].firstIndex(of: UInt8(ascii: "\n")) else { return }
+        bytes = Array(bytes[taken...end])
+        taken = 0
+        count = bytes.count
+    }
+
     /// - Returns: how many bytes the socket took; nil if it will take no more. A client that has shut its reading side down shows nowhere
     ///   else: to epoll such a socket is writable, for ever.
     private static func send(_ bytes: [UInt8], _ range: Range<Int>, to descriptor: Int32) -> Int? {

@@ -8,15 +8,16 @@ import UsherWire
 /// The one thread that owns connections, keys and revocations. Requests that can be answered at once are; for the others a task runs here, and
 /// awaits the hash pool or the store.
 public actor Reactor {
-    nonisolated private let executor: EpollExecutor
+    nonisolated let executor: EpollExecutor
     nonisolated public var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     private let epoll: Int32
     private let signals: Int32
-    private let service: AuthService
+    let service: AuthService
     private let hooks: Hooks
     private var heartbeat: Heartbeat
-    private var engine: Engine
+    var engine: Engine
+    let feed: EventFeed
     private var acceptor: Acceptor
 
     /// Requests whose tasks are under way, those of clients that are gone included.
@@ -41,32 +42,6 @@ public actor Reactor {
     private static let wakeEvent: UInt64 = 1 << 63
     private static let signalEvent: UInt64 = 1 << 62
 
-    /// What the supervisor of the daemon is told.
-    public struct Hooks: Sendable {
-        let ready: @Sendable (_ revocations: Int) -> Void
-        let stopping: @Sendable (_ connections: Int) -> Void
-        /// Takes a line on what the daemon is doing, and says whether it was told. Nil where nobody wants to know.
-        let status: (@Sendable (String) -> Bool)?
-        let watchdog: Watchdog?
-        /// Nil where SIGHUP is to change nothing.
-        let reload: Reload?
-        /// What the status is to say until the first reload.
-        let remark: String?
-
-        public init(
-            ready: @escaping @Sendable (_ revocations: Int) -> Void, stopping: @escaping @Sendable (_ connections: Int) -> Void,
-            status: (@Sendable (String) -> Bool)? = nil, watchdog: Watchdog? = nil, reload: Reload? = nil,
-            remark: String? = nil
-        ) {
-            self.ready = ready
-            self.stopping = stopping
-            self.status = status
-            self.watchdog = watchdog
-            self.reload = reload
-            self.remark = remark
-        }
-    }
-
     /// - Parameter signals: from `Signals.block`, called before the first thread was started.
     /// - Throws: when the kernel refuses a descriptor.
     public init(
@@ -85,6 +60,7 @@ public actor Reactor {
         acceptor = Acceptor(epoll: epoll, listeners: listeners, clock: service.clock, log: service.log)
         nextUpkeep = service.clock.monotonicMilliseconds() + Limits.purgeInterval
         engine = Engine(epoll: epoll, service: service)
+        feed = EventFeed(clock: service.clock)
         self.service = service
     }
 
@@ -149,6 +125,7 @@ public actor Reactor {
             return
         }
         guard drainDeadline == nil else { return }
+        engine.connections.list.watchingChanged = { [unowned self] in watchJournal($0) }
         acceptor.open()
         hooks.ready(service.revocationCount)
         heartbeat.begin(at: service.clock.monotonicMilliseconds())
@@ -311,16 +288,5 @@ public actor Reactor {
         if service.hasUnsettled { nextUpkeep = service.clock.monotonicMilliseconds() }
         hooks.stopping(engine.connectionCount)
         engine.drain()
-    }
-}
-
-/// SIGTERM and SIGINT ask the daemon to stop, SIGHUP to read its settings anew.
-public enum Signals {
-    /// Blocks them for this and all later threads, and ignores SIGPIPE.
-    /// - Returns: a descriptor that reads them.
-    public static func block() throws(StartFailure) -> Int32 {
-        let descriptor = usher_signalfd()
-        guard descriptor >= 0 else { throw StartFailure("signalfd: \(errorText(-descriptor))") }
-        return descriptor
     }
 }

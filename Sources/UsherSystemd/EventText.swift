@@ -21,17 +21,3 @@ extension Event {
         return text
     }
 }
-
-extension Event.Priority {
-    /// The name that syslog(3) has for it.
-    var name: String {
-        switch self {
-        case .critical: "crit"
-        case .error: "err"
-        case .warning: "warning"
-        case .notice: "notice"
-        case .info: "info"
-        case .debug: "debug"
-        }
-    }
-}

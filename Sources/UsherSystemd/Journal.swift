@@ -48,6 +48,8 @@ public final class Journal: EventLog {
         if queue.withLock({ $0.add(event, capacity: capacity, at: now) }) { queue.wake() }
     }
 
+    public func watch(_ watcher: (@Sendable (Event) -> Void)?) { queue.withLock { $0.watcher = watcher } }
+
     /// Takes no more events, and writes those that wait, for at most `timeoutMilliseconds`: then gives up, where the journal
     /// stalls.
     /// - Returns: whether all were written, or at least handed over.
@@ -73,6 +75,8 @@ private struct EventQueue: Sendable {
     /// Events that the thread has taken and not yet written: they count, or the bound would be twice what it says.
     private var inHand = 0
     private var dropped = 0
+    /// Who is given what is written, too.
+    var watcher: (@Sendable (Event) -> Void)?
     var isClosed = false
     /// Nobody waits for the rest any more.
     var isAbandoned = false
@@ -82,8 +86,8 @@ private struct EventQueue: Sendable {
     init(flood: Flood) { self.flood = flood }
 
     enum Work {
-        /// Events to write, and how many were dropped behind them.
-        case write([Event], dropped: Int)
+        /// Events to write, how many were dropped behind them, and who watches.
+        case write([Event], dropped: Int, watcher: (@Sendable (Event) -> Void)?)
         /// Nothing now, but a summary at that moment, in monotonic milliseconds.
         case pause(until: Int64)
         case end
@@ -108,7 +112,7 @@ private struct EventQueue: Sendable {
         waiting += flood.summaries(at: now, all: isClosed)
         if !waiting.isEmpty || dropped > 0 {
             defer { (inHand, waiting, dropped) = (waiting.count, [], 0) }
-            return .write(waiting, dropped: dropped)
+            return .write(waiting, dropped: dropped, watcher: watcher)
         }
         return isClosed ? .end : flood.due.map { .pause(until: $0) }
     }
@@ -125,15 +129,17 @@ private func writeEvents(of queue: Mailbox<EventQueue>, to sink: any EventSink, 
     defer { queue.changeForAll { $0.hasEnded = true } }
     var dropped = 0
     var failed = 0
-    while case .write(let events, let more) = nextWork(of: queue, clock) {
+    while case .write(let events, let more, let watcher) = nextWork(of: queue, clock) {
         for event in events {
+            // First: the sink may stall.
+            watcher?(event)
             if !sink.write(event) { failed += 1 }
             guard queue.withLock({ $0.wroteOne() }) else { return }
         }
         dropped += more
         // What cannot be told now is told with the next events.
-        if tell(dropped, "events were dropped: the journal did not keep up", sink) { dropped = 0 }
-        if tell(failed, "events were lost: the journal did not take them", sink) { failed = 0 }
+        if tell(dropped, "events were dropped: the journal did not keep up", sink, watcher) { dropped = 0 }
+        if tell(failed, "events were lost: the journal did not take them", sink, watcher) { failed = 0 }
     }
 }
 
@@ -152,6 +158,10 @@ private func nextWork(of queue: Mailbox<EventQueue>, _ clock: any Clock) -> Even
     return work
 }
 
-private func tell(_ count: Int, _ what: String, _ sink: any EventSink) -> Bool {
-    count > 0 && sink.write(Event(.dropped, .warning, "\(count) \(what)"))
+private func tell(_ count: Int, _ what: String, _ sink: any EventSink, _ watcher: (@Sendable (Event) -> Void)?) -> Bool {
+    guard count > 0 else { return false }
+    let event = Event(.dropped, .warning, "\(count) \(what)")
+    let isWritten = sink.write(event)
+    if isWritten { watcher?(event) }
+    return isWritten
 }

@@ -5,12 +5,19 @@ import UsherThreads
 public final class RecordingLog: EventLog {
     public let threshold: Event.Priority
     private let recorded = Mailbox<[Event]>([])
+    private let watcher = Lock<(@Sendable (Event) -> Void)?>(nil)
 
     public init(threshold: Event.Priority = .debug) { self.threshold = threshold }
 
     public var events: [Event] { recorded.withLock { $0 } }
 
-    public func record(_ event: Event) { recorded.changeForAll { $0.append(event) } }
+    public func record(_ event: Event) {
+        recorded.changeForAll { $0.append(event) }
+        watcher.withLock { $0 }?(event)
+    }
+
+    public func watch(_ watcher: (@Sendable (Event) -> Void)?) { self.watcher.withLock { $0 = watcher } }
+    public var isWatched: Bool { watcher.withLock { $0 != nil } }
 
     /// The events of one kind.
     public func events(_ kind: Event.Kind) -> [Event] { events.filter { $0.kind == kind } }

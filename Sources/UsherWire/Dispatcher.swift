@@ -34,39 +34,48 @@ public struct Dispatcher: ~Copyable {
                 json.span, from: caller, with: rights, mayRunInOrder: mayRunInOrder, service: service, writer: &writer)
         }
         var id: RequestID?
-        var operation: Operation?
+        var number: Int?
         let start = writer.count
         do throws(UsherError) {
             try read(line)
             id = try RequestID(of: reader, in: line)
             if id == nil, !mayRunInOrder { return .mustWait }
             if rights.isRated { try service.count(caller, rights) }
-            let index = try self.operation(in: line)
-            let found = operations[index]
-            operation = found
-            guard rights.operations.contains(index) else {
-                guard found.isAllowed(at: caller.place) else {
+            let found = try self.operation(in: line)
+            number = found
+            let operation = operations[found]
+            guard rights.operations.contains(found) else {
+                guard operation.isAllowed(at: caller.place) else {
                     throw UsherError(
-                        .forbiddenOp, "\(found.name) is for administrators: it is answered on the admin socket alone.")
+                        .forbiddenOp, "\(operation.name) is for administrators: it is answered on the admin socket alone.")
                 }
-                throw rights.refusal(of: found)
+                throw rights.refusal(of: operation)
             }
-            switch found.run {
+            switch operation.run {
             case .immediate(let run):
                 writer.beginSuccess(id)
-                try run(reader, line, rights, service, &writer)
+                if service.tally.isTimed(found) {
+                    let begun = service.clock.monotonicNanoseconds()
+                    defer { service.time(found, since: begun) }
+                    try run(reader, line, rights, service, &writer)
+                } else {
+                    try run(reader, line, rights, service, &writer)
+                }
                 writer.endReply()
-                service.note(nil, found, id, caller)
+                service.tally.countGranted(found)
+                service.note(nil, operation, id, caller)
                 return .answered
             case .deferred(let read):
-                return .deferred(PendingRequest(id: id, operation: found, request: try read(reader, line, rights, service)))
+                let request = try read(reader, line, rights, service)
+                return .deferred(PendingRequest(id: id, operation: found, request: request, service))
             }
         } catch {
             // What cannot be read has no id, and waits like all that has none.
             if id == nil, !mayRunInOrder { return .mustWait }
             writer.takeBack(to: start)
             let error = service.referenced(error)
-            service.note(error, operation, id, caller)
+            service.note(error, number.map { operations[$0] }, id, caller)
+            service.tally.countRefused(number ?? service.tally.unknown, error.code)
             writer.writeFailure(error, id)
             return .answered
         }
@@ -80,7 +89,7 @@ public struct Dispatcher: ~Copyable {
         }
     }
 
-    /// Which of them it is.
+    /// The number of the operation that a line asks for.
     private func operation(in line: Span<UInt8>) throws(UsherError) -> Int {
         guard let value = reader.value("op", in: line) else { throw .missingField("op") }
         guard value.kind == .string else {
@@ -99,16 +108,29 @@ public struct Dispatcher: ~Copyable {
     }
 }
 
+extension AuthService {
+    /// Keeps how long a request took that has been answered.
+    /// - Parameter begun: in monotonic nanoseconds.
+    @inline(never) fileprivate func time(_ operation: Int, since begun: Int64) {
+        tally.time(operation, max(clock.monotonicNanoseconds() - begun, 0))
+    }
+}
+
 /// A request that waits for the hash pool or the store.
 public struct PendingRequest: Sendable {
     private let id: RequestID?
-    private let operation: Operation
+    /// Its number.
+    private let operation: Int
     private let request: any DeferredRequest
+    /// In monotonic nanoseconds.
+    private let begun: Int64
 
-    init(id: RequestID?, operation: Operation, request: any DeferredRequest) {
+    init(id: RequestID?, operation: Int, request: any DeferredRequest, _ service: AuthService) {
         self.id = id
         self.operation = operation
         self.request = request
+        begun = service.clock.monotonicNanoseconds()
+        service.tally.begin()
     }
 
     /// Whether later requests of its connection must wait for it.
@@ -117,6 +139,7 @@ public struct PendingRequest: Sendable {
     /// Carries it out and returns the reply, a line.
     public func answer(from caller: Caller, service: AuthService) async -> [UInt8] {
         let attempt = Attempt(caller: caller)
+        let known = Registry.operations[operation]
         var writer = JSONWriter()
         do throws(UsherError) {
             let output = try await request.perform(on: service, as: attempt)
@@ -124,12 +147,16 @@ public struct PendingRequest: Sendable {
             output.write(to: &writer)
             writer.write(attempt.allowance)
             writer.endReply()
-            service.note(nil, operation, id, attempt)
+            service.note(nil, known, id, attempt)
+            service.tally.countGranted(operation)
         } catch {
             let error = service.referenced(error)
-            service.note(error, operation, id, attempt)
+            service.note(error, known, id, attempt)
+            service.tally.countRefused(operation, error.code)
             writer.writeFailure(error, id, attempt.allowance)
         }
+        service.time(operation, since: begun)
+        service.tally.end()
         return writer.bytes
     }
 }

@@ -28,7 +28,7 @@ struct Clients: AsyncParsableCommand {
         let pid = client.integer("pid") ?? 0
         return [
             number("pid"), program(pid), client.integer("uid").map(user) ?? "-",
-            HumanText.printable(client.string("place") ?? "-"),
+            HumanText.printable(client.string("socket") ?? "-"),
             "\(number("age")) s", number("requests"), client.bool("watching") == true ? "watching" : number("in_flight"),
         ]
     }

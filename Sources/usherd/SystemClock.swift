@@ -3,13 +3,15 @@ import UsherModel
 
 /// The machine's clocks.
 struct SystemClock: Clock {
-    func wallMilliseconds() -> Int64 { milliseconds(CLOCK_REALTIME) }
+    func wallMilliseconds() -> Int64 { nanoseconds(CLOCK_REALTIME) / 1_000_000 }
     /// It goes on while the machine sleeps: what a grace window is measured by.
-    func monotonicMilliseconds() -> Int64 { milliseconds(CLOCK_BOOTTIME) }
+    func monotonicMilliseconds() -> Int64 { nanoseconds(CLOCK_BOOTTIME) / 1_000_000 }
+    /// It stands still while the machine sleeps: no request took that long.
+    func monotonicNanoseconds() -> Int64 { nanoseconds(CLOCK_MONOTONIC) }
 
-    private func milliseconds(_ clock: clockid_t) -> Int64 {
+    private func nanoseconds(_ clock: clockid_t) -> Int64 {
         var time = timespec()
         unsafe clock_gettime(clock, &time)
-        return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }

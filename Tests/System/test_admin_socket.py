@@ -11,7 +11,7 @@ import pytest
 from .connection import Connection, assert_failure, assert_ok
 from .people import Person
 
-ADMINISTRATIVE = {"IMPORT", "EXPORT", "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT"}
+ADMINISTRATIVE = {"IMPORT", "EXPORT", "STATUS", "CLIENTS", "METRICS", "MONITOR", "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT", "ROLE_LIST", "ROLE_SHOW", "ROLE_GRANT", "ROLE_REVOKE", "ROLE_DELETE"}
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,7 @@ def test_help_tells_what_is_for_it(daemon):
 
 @pytest.mark.parametrize("request_", [
     {"op": "EXPORT"}, {"op": "export"}, {"op": "EXPORT", "id": 5}, {"op": "IMPORT"}, {"op": "IMPORT", "commit": 1},
+    {"op": "STATUS"}, {"op": "CLIENTS"}, {"op": "METRICS"}, {"op": "MONITOR"},
     {"op": "IMPORT", "users": [{"username": "mallory", "email": "m@x", "role": "admin"}]}, '{"op":"\\u0045XPORT"}',
 ])
 def test_the_app_socket_refuses_administrators_operations(daemon, request_):

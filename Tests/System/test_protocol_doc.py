@@ -43,12 +43,12 @@ import time
 import pytest
 
 from . import totp
-from .connection import FAILURES, parse_reply
+from .connection import FAILURES, parse_reply, strict_loads
 from .daemon import ROOT
 from .tokens import access
 
 PROTOCOL = ROOT / "protocol.md"
-ADMIN_OPS = {"IMPORT", "EXPORT", "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT", "ROLE_LIST", "ROLE_SHOW", "ROLE_GRANT", "ROLE_REVOKE", "ROLE_DELETE"}
+ADMIN_OPS = {"IMPORT", "EXPORT", "STATUS", "CLIENTS", "METRICS", "MONITOR", "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT", "ROLE_LIST", "ROLE_SHOW", "ROLE_GRANT", "ROLE_REVOKE", "ROLE_DELETE"}
 OPS = {"REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM", "PROFILE", "SESSIONS", "DELETE", "TOTP", "PING", "HELP"} | ADMIN_OPS
 NAME = re.compile(r"<([a-z][a-z0-9_]*)>")
 CODE = re.compile(r"<code of ([a-z][a-z0-9_]*)>")
@@ -235,7 +235,8 @@ def replay(connection, first, lines, kept):
                 continue
             assert line is not None, f"line {number}: the daemon closed the connection"
             try:
-                compare(parse_expected(reply), parse_reply(line), kept)
+                said = strict_loads(line.decode()) if line.startswith(b'{"event":') else parse_reply(line)
+                compare(parse_expected(reply), said, kept)
             except AssertionError as difference:
                 raise AssertionError(f"line {number}: {difference}") from None
         assert not sent or step.replies, f"line {step.requests[0][0]}: a request without a reply"

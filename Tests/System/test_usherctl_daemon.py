@@ -91,7 +91,7 @@ def test_a_daemon_that_hangs(folder):
 def test_clients_of_all_pages(folder):
     def page(request):
         first = "after" not in request
-        one = {"pid": os.getpid() if first else 2**22 + 1, "uid": os.getuid(), "gid": 0, "place": "app", "age": 61, "requests": 1_000, "in_flight": 2,
+        one = {"pid": os.getpid() if first else 2**22 + 1, "uid": os.getuid(), "gid": 0, "socket": "app", "age": 61, "requests": 1_000, "in_flight": 2,
                "watching": not first}
         return {"clients": [one], "after": 7 if first else None}
 

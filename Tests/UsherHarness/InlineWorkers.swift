@@ -6,7 +6,7 @@ import UsherThreads
 public final class InlineWorkers: PasswordWorkers {
     private let hasher: any PasswordHasher
     private let failure = Lock<UsherError?>(nil)
-    private let scripted = Lock(WorkerLoad(count: 0, since: nil))
+    private let scripted = Lock(WorkerLoad(busy: 0, waiting: 0, workers: 1, since: nil))
 
     public init(_ hasher: any PasswordHasher) { self.hasher = hasher }
 

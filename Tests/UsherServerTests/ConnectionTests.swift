@@ -7,7 +7,7 @@ import UsherOperations
 struct ConnectionTests {
     private let connection = Connection(
         id: ConnectionID(descriptor: 3, serial: 1), caller: Caller(peer: Peer(uid: 1, gid: 1, pid: 1)),
-        socket: "app", rights: Rights(everythingAt: .app))
+        socket: "app", rights: Rights(everythingAt: .app), since: 0)
 
     /// A password is gone as soon as its line has been carried out, however many wait behind it.
     @Test func aLineThatIsTakenOutIsLetGo() {

@@ -153,18 +153,18 @@ struct HashPoolTests {
     @Test func whatItIsAt() async {
         let (pool, first) = await pool(queue: 10)
         let begun = clock.monotonicMilliseconds()
-        #expect(pool.load == WorkerLoad(count: 1, since: begun))
+        #expect(pool.load == WorkerLoad(busy: 1, waiting: 0, workers: 1, since: begun))
         clock.advance(milliseconds: 10)
         let second = await queue("second", caller(1), on: pool)
-        #expect(pool.load == WorkerLoad(count: 2, since: begun))
+        #expect(pool.load == WorkerLoad(busy: 1, waiting: 1, workers: 1, since: begun))
         clock.advance(milliseconds: 10)
         gate.letPass()
         #expect(await first.value == nil)
         gate.wait(for: 2)
-        #expect(pool.load == WorkerLoad(count: 1, since: begun + 20))
+        #expect(pool.load == WorkerLoad(busy: 1, waiting: 0, workers: 1, since: begun + 20))
         gate.open()
         #expect(await second.value == nil)
-        while pool.load != WorkerLoad(count: 0, since: nil), !Task.isCancelled { await Task.yield() }
+        while pool.load != WorkerLoad(busy: 0, waiting: 0, workers: 1, since: nil), !Task.isCancelled { await Task.yield() }
     }
 
     /// Workers that do not even take up what waits are as stuck as those that come to no end.
@@ -175,14 +175,14 @@ struct HashPoolTests {
         let one = await queue("a1", leaving, on: pool)
         clock.advance(milliseconds: 10)
         let two = await queue("a2", leaving, on: pool)
-        #expect(pool.load == WorkerLoad(count: 2, since: begun))
+        #expect(pool.load == WorkerLoad(busy: 0, waiting: 2, workers: 0, since: begun))
         leaving.leave()
         clock.advance(milliseconds: 10)
         // Those give way: it has waited since now.
         _ = await queue("b1", caller(2), on: pool)
         #expect(await one.value?.code == .busy)
         #expect(await two.value?.code == .busy)
-        #expect(pool.load == WorkerLoad(count: 1, since: begun + 20))
+        #expect(pool.load == WorkerLoad(busy: 0, waiting: 1, workers: 0, since: begun + 20))
     }
 
     @Test func whatWorkThrowsIsThrown() async {

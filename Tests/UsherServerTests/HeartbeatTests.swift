@@ -133,7 +133,7 @@ struct HeartbeatTests {
 
     @Test func patienceIsThatOfTheNewSettings() {
         var heart = heart(watchdog: 1_000)
-        harness.workers.set(load: WorkerLoad(count: 1, since: clock.monotonicMilliseconds()))
+        harness.workers.set(load: WorkerLoad(busy: 1, waiting: 0, workers: 1, since: clock.monotonicMilliseconds()))
         var limits = Limits()
         limits.hashTimeout = 2_000
         service.adopt(Harness.settings(passwords: PasswordSettings(cost: 1), limits: limits))
@@ -165,7 +165,7 @@ struct HeartbeatTests {
     @Test func onlyWhileHashingMakesProgress() {
         var heart = heart(watchdog: 1_000)
         let begun = clock.monotonicMilliseconds()
-        harness.workers.set(load: WorkerLoad(count: 3, since: begun))
+        harness.workers.set(load: WorkerLoad(busy: 1, waiting: 2, workers: 1, since: begun))
         heart.note()
         _ = run(&heart, milliseconds: 30_000)
         #expect(told.feedings == 31)
@@ -175,7 +175,7 @@ struct HeartbeatTests {
         #expect(harness.log.events(.hanging).count == 1)
         #expect(told.statuses.last?.hasPrefix("hashing has hung for 40 s; ") == true)
         // It was only slow.
-        harness.workers.set(load: WorkerLoad(count: 1, since: clock.monotonicMilliseconds()))
+        harness.workers.set(load: WorkerLoad(busy: 1, waiting: 0, workers: 1, since: clock.monotonicMilliseconds()))
         _ = run(&heart, milliseconds: 5_000)
         #expect(told.feedings >= 35)
         #expect(told.statuses.last == "0 connections, 1 hashing, 0 verified")
@@ -200,10 +200,10 @@ struct HeartbeatTests {
         let slow = Harness(passwords: PasswordSettings(scheme: .bcrypt, cost: 16))
         var heart = Heartbeat(hooks: told.hooks(watchdog: 1_000), service: slow.service)
         let now = slow.clock.monotonicMilliseconds()
-        slow.workers.set(load: WorkerLoad(count: 1, since: now - 190_000))
+        slow.workers.set(load: WorkerLoad(busy: 1, waiting: 0, workers: 1, since: now - 190_000))
         heart.beat(at: now, connections: 0, isDraining: false, service: slow.service)
         #expect(told.feedings == 1)
-        slow.workers.set(load: WorkerLoad(count: 1, since: now - 193_000))
+        slow.workers.set(load: WorkerLoad(busy: 1, waiting: 0, workers: 1, since: now - 193_000))
         heart.beat(at: now + 1_000, connections: 0, isDraining: false, service: slow.service)
         #expect(told.feedings == 1)
     }

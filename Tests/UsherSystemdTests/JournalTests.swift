@@ -72,6 +72,39 @@ struct RealClock: Clock {
         #expect(sink.written.count == 5_000)
     }
 
+    @Test("Who watches is given what is written, summaries included, and nothing before or after") func watching() {
+        let sink = TestSink()
+        let clock = ManualClock()
+        let journal = Journal(
+            threshold: .info, capacity: 10, clock: clock, flood: Flood(burst: 1, window: 1_000), sink: sink)
+        let seen = Lock<[String]>([])
+        journal.record(event(1))
+        #expect(sink.wait { $0.count == 1 })
+        journal.watch { event in seen.withLock { $0.append(event.message) } }
+        journal.record(event(2))
+        journal.record(event(3, .debug))
+        for _ in 0..<3 { journal.record(Event(.refused, .notice, "refused", result: "bad_request")) }
+        #expect(sink.wait { $0.count == 3 })
+        clock.advance(milliseconds: 2_000)
+        journal.record(event(4))
+        #expect(sink.wait { $0.count == 5 })
+        journal.watch(nil)
+        journal.record(event(5))
+        journal.close(timeoutMilliseconds: 60_000)
+        #expect(seen.withLock { $0 } == ["event 2", "refused", "... and 2 more like it in 2 s", "event 4"])
+    }
+
+    @Test("A writer that is stuck keeps nobody from watching what it has in hand") func watchingAStuckWriter() {
+        let sink = TestSink(isStuck: true)
+        let journal = Journal(threshold: .info, capacity: 10, clock: ManualClock(), sink: sink)
+        let seen = Mailbox<[String]>([])
+        journal.watch { event in seen.changeForAll { $0.append(event.message) } }
+        journal.record(event(1))
+        #expect(seen.wait(atMost: 10_000) { $0 == ["event 1"] ? true : nil } == true)
+        sink.set()
+        journal.close(timeoutMilliseconds: 60_000)
+    }
+
     @Test("What is less important than the threshold is not logged") func threshold() {
         let sink = TestSink()
         let journal = Journal(threshold: .notice, capacity: 10, clock: ManualClock(), sink: sink)
