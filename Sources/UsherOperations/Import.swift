@@ -57,10 +57,12 @@ struct Import: DeferredRequest {
     private func stage(
         _ text: [UInt8], line: Int, in underWay: ImportUnderWay, _ service: AuthService, _ caller: Caller
     ) async throws(UsherError) -> Int {
-        let (now, clock, random) = (service.clock.now(), service.clock, service.random)
+        let (now, moment, random) = (service.clock.now(), underWay.nextMoment(by: service.clock), service.random)
         // There the hasher is, and there it may take its time.
         let accounts = try await service.workers.run(for: caller) { hasher throws(UsherError) in
-            try ImportedUsers(hasher: hasher, now: now).parse(text, line: line) { UUIDv7(clock: clock, random: random) }
+            try ImportedUsers(hasher: hasher, now: now).parse(text, line: line) {
+                UUIDv7(milliseconds: moment, random: (random.word(), random.word()))
+            }
         }
         guard underWay.count + accounts.count <= Limits.importUsers else {
             throw .invalidField("users", "An import may have \(Limits.importUsers.grouped) users: divide it into several.")

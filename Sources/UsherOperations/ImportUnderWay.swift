@@ -6,10 +6,18 @@ final class ImportUnderWay {
     let caller: Caller
     /// Users that are staged.
     var count = 0
+    /// What the new ids of its last batch say when they were made, in milliseconds.
+    private var lastMoment: Int64 = 0
     /// Whether a request of it is being carried out.
     var isBusy = true
 
     init(caller: Caller) { self.caller = caller }
+
+    /// What the new ids of the next batch are to say: no two batches say the same, so that all are in the order of the file.
+    func nextMoment(by clock: any Clock) -> Int64 {
+        lastMoment = max(clock.wallMilliseconds(), lastMoment + 1)
+        return lastMoment
+    }
 }
 
 extension AuthService {

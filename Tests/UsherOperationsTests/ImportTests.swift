@@ -105,6 +105,14 @@ struct ImportTests {
         #expect(await commit(2).isOK)
     }
 
+    /// However many batches come within a millisecond.
+    @Test func newIDsAreInTheOrderOfTheFile() async {
+        let names = (0..<40).map { "user-\($0)" }
+        for (index, name) in names.enumerated() { #expect(await batch([Self.user(name)], line: index + 1).isOK) }
+        #expect(await commit(40).isOK)
+        #expect(await exported().map { $0["username"] as? String } == names)
+    }
+
     @Test func aMissingUserIsNoticed() async {
         #expect(await batch([Self.user("ada")]).isOK)
         let reply = await commit(2)
