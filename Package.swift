@@ -42,7 +42,7 @@ let package = Package(
         .systemLibrary(name: "CPwquality", pkgConfig: "pwquality", providers: [.apt(["libpwquality-dev", "libcrack2-dev"])]),
         .target(name: "CEpoll"),
         .target(name: "CTOML"),
-        .target(name: "CPlatform", linkerSettings: [.linkedLibrary("crypto")]),
+        .target(name: "CPlatform"),
 
         // The ground: values, ports, and threads.
         module("UsherThreads", ["CPlatform"]),

@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,13 +19,15 @@ int usher_forbid_dumps(void)
     return 0;
 }
 
+void usher_cleanse(void *memory, size_t size) { explicit_bzero(memory, size); }
+
 void usher_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 /* A frame of its own, over those that have returned. */
 static __attribute__((noinline)) void cleanse_stack(void)
 {
     char frame[65536];
-    OPENSSL_cleanse(frame, sizeof frame);
+    explicit_bzero(frame, sizeof frame);
 }
 
 static void cleanse_freed(size_t size)
@@ -33,7 +36,7 @@ static void cleanse_freed(size_t size)
     void *blocks[16];
     for (int index = 0; index < 16; index++) {
         blocks[index] = malloc(size);
-        if (blocks[index]) OPENSSL_cleanse(blocks[index], malloc_usable_size(blocks[index]));
+        if (blocks[index]) explicit_bzero(blocks[index], malloc_usable_size(blocks[index]));
     }
     for (int index = 0; index < 16; index++) free(blocks[index]);
 }
@@ -58,7 +61,7 @@ static int cleanse_variables(struct dl_phdr_info *object, size_t size, void *con
     for (int index = 0; index < object->dlpi_phnum; index++) {
         const ElfW(Phdr) *segment = &object->dlpi_phdr[index];
         if (segment->p_type != PT_LOAD || !(segment->p_flags & PF_W)) continue;
-        OPENSSL_cleanse((char *)object->dlpi_addr + segment->p_vaddr + segment->p_filesz, segment->p_memsz - segment->p_filesz);
+        explicit_bzero((char *)object->dlpi_addr + segment->p_vaddr + segment->p_filesz, segment->p_memsz - segment->p_filesz);
     }
     return 1;
 }

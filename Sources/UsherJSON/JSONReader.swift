@@ -44,15 +44,21 @@ public struct JSONReader: ~Copyable, Sendable {
         guard index == text.count else { throw JSONFault(.trailingBytes, at: index) }
     }
 
+    // Where the name is a literal its key is made when the program is compiled.
+
     /// The value of a member; nil if it is absent or null.
+    @inlinable @inline(__always)
     public func value(_ name: StaticString, in text: Span<UInt8>) -> JSONValue? {
-        guard let value = anyValue(name, in: text), value.kind != .null else { return nil }
+        guard let value = value(name, JSONKey(name), in: text), value.kind != .null else { return nil }
         return value
     }
 
     /// The value of a member, null included; nil if it is absent.
-    public func anyValue(_ name: StaticString, in text: Span<UInt8>) -> JSONValue? {
-        let key = JSONKey(name)
+    @inlinable @inline(__always)
+    public func anyValue(_ name: StaticString, in text: Span<UInt8>) -> JSONValue? { value(name, JSONKey(name), in: text) }
+
+    @usableFromInline
+    func value(_ name: StaticString, _ key: JSONKey, in text: Span<UInt8>) -> JSONValue? {
         guard marks & key.mark != 0 else { return nil }
         for member in members where member.isNamed(name, key, in: text) { return member.value }
         return nil

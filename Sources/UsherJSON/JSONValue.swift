@@ -162,12 +162,13 @@ public struct JSONMember: Equatable, Sendable {
 /// A name's length, as far as a byte tells it, and its first seven bytes in one word, escapes resolved: different keys mean different names,
 /// and of names of up to seven bytes the same key means the same name.
 public struct JSONKey: Equatable, Sendable {
-    private let word: UInt64
+    @usableFromInline let word: UInt64
 
     /// The most bytes of a name that its key holds.
-    static let room = 7
+    @usableFromInline static var room: Int { 7 }
 
     /// Of a name that has no escapes.
+    @inlinable @inline(__always)
     public init(_ name: StaticString) {
         var word = UInt64(min(name.utf8CodeUnitCount, Self.longest)) << 56
         for index in 0..<min(name.utf8CodeUnitCount, Self.room) {
@@ -177,7 +178,7 @@ public struct JSONKey: Equatable, Sendable {
     }
 
     /// What stands for all longer names, too.
-    private static let longest = 0xff
+    @usableFromInline static var longest: Int { 0xff }
 
     /// Of a name that has escapes.
     init(unescaping name: JSONValue, in text: Span<UInt8>) {

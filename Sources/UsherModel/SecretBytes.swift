@@ -1,7 +1,7 @@
 import CPlatform
 
 /// Bytes that must not outlive their use: a password, a signing secret, a session's seed. They live outside String and Array, are
-/// followed by a NUL for C, and are overwritten (`OPENSSL_cleanse`) when dropped.
+/// followed by a NUL for C, and are overwritten (explicit_bzero(3)) when dropped.
 @safe public struct SecretBytes: ~Copyable, @unchecked Sendable {
     // Sendable is sound: nothing writes to the storage after the initialiser, and it is freed only with its one owner.
     private let storage: UnsafeMutableRawBufferPointer
@@ -70,7 +70,7 @@ public final class SharedSecret: Sendable, CustomStringConvertible, CustomReflec
 
 /// Overwrites memory in a way that the compiler cannot leave out.
 public func cleanse(_ memory: UnsafeMutableRawBufferPointer) {
-    if let base = memory.baseAddress { unsafe OPENSSL_cleanse(base, memory.count) }
+    if let base = memory.baseAddress { unsafe usher_cleanse(base, memory.count) }
 }
 
 /// Lets a C library handle a secret of `count` bytes, and overwrites what it may have left of it on this thread's stack, and in blocks of that

@@ -2,9 +2,8 @@
 #define USHER_PLATFORM_H
 #include <stddef.h>
 
-/* The one function of libcrypto that the model needs: it overwrites memory and is never optimised away.
-   Declared here so that the model sees nothing else of OpenSSL. */
-void OPENSSL_cleanse(void *ptr, size_t len);
+/* Overwrites memory with zeros, which the compiler cannot leave out: explicit_bzero(3). */
+void usher_cleanse(void *memory, size_t size);
 
 /* prctl(2) takes variable arguments, which Swift cannot call. */
 
