@@ -14,7 +14,8 @@ struct HelpTests {
                 "REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM",
                 "PROFILE", "SESSIONS", "DELETE", "TOTP", "IMPORT", "EXPORT",
                 "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT", "ROLE_LIST",
-                "ROLE_SHOW", "ROLE_GRANT", "ROLE_REVOKE", "ROLE_DELETE", "STATUS", "CLIENTS", "METRICS", "MONITOR", "PING",
+                "ROLE_SHOW", "ROLE_GRANT", "ROLE_REVOKE", "ROLE_DELETE", "AUDIT", "STATUS", "CLIENTS", "METRICS", "MONITOR",
+                "PING",
                 "HELP",
             ])
         for operation in operations {
