@@ -26,9 +26,8 @@ extension AuthService {
     ) async throws(UsherError) -> EditedRole {
         let until = clock.now() + tokens.refreshGrace + tokens.accessExpiry
         let act = act(operation, of: attempt)
-        let edited = try await store.editRole(
-            name, until: until, most: Limits.roles, audit: { act.entry(on: .role(name), $0.change) }
-        ) { before throws(UsherError) in
+        let audit: AuditNote<EditedRole> = { act.entry(on: .role(name), $0.change) }
+        let edited = try await store.editRole(name, until: until, most: Limits.roles, audit: audit) { before throws(UsherError) in
             let after = try change(before)
             // What was once granted can be taken away in any case.
             guard let after, after.count > before?.count ?? 0 else { return after }

@@ -20,15 +20,20 @@ def daemon(make):
     return make(admin=True).start()
 
 
-def audit(admin, **members):
-    """All pages, the latest first."""
-    entries, after = [], None
+def everything(admin, op, name, **members):
+    """All pages of a list."""
+    found, after = [], None
     while True:
-        page = assert_ok(admin.call("AUDIT", **members, **({"after": after} if after else {})), "entries", "after")
-        entries += page["entries"]
+        page = assert_ok(admin.call(op, **members, **({"after": after} if after else {})), name, "after")
+        found += page[name]
         after = page["after"]
         if after is None:
-            return entries
+            return found
+
+
+def audit(admin, **members):
+    """The latest first."""
+    return everything(admin, "AUDIT", "entries", **members)
 
 
 def test_who_did_what_to_whom(daemon):
@@ -73,7 +78,7 @@ def test_an_act_and_its_entry_survive_a_kill_together(make):
     daemon = make({"password": {"queue": 1_000}}, admin=True).start()
     with daemon.connect(admin=True) as admin:
         assert_ok(admin.call("USER_ADD", username="victim", email="victim@example.org", role="r0"))
-    number = 0
+    number, acknowledged = 0, set()
     for _ in range(12):
         with daemon.connect(admin=True) as admin:
             requests = []
@@ -92,7 +97,7 @@ def test_an_act_and_its_entry_survive_a_kill_together(make):
             except (OSError, AssertionError):
                 pass
         daemon.start()
-        acknowledged = {reply["id"] for reply in replies if reply["ok"]}
+        acknowledged |= {reply["id"] for reply in replies if reply["ok"]}
         with daemon.connect(admin=True) as admin:
             entries = audit(admin, limit=1_000)
             # Later acts have higher numbers, and none is missing.
@@ -103,21 +108,9 @@ def test_an_act_and_its_entry_survive_a_kill_together(make):
             kept |= {f"victim {role}" for role in roles}
             assert acknowledged <= kept
             # What is kept is what was done, to the last of it.
-            done, after = set(), None
-            while True:
-                page = admin.call("ROLE_LIST", limit=1_000, **({"after": after} if after else {}))
-                done |= {f"role {role['name']}" for role in page["roles"]}
-                after = page["after"]
-                if after is None:
-                    break
-            after = None
-            while True:
-                page = admin.call("USER_LIST", limit=1_000, **({"after": after} if after else {}))
-                done |= {f"user {user['username']}" for user in page["users"]}
-                after = page["after"]
-                if after is None:
-                    break
-            assert {name for name in kept if not name.startswith("victim")} == done
+            done = {f"role {role['name']}" for role in everything(admin, "ROLE_LIST", "roles")}
+            done |= {f"user {user['username']}" for user in everything(admin, "USER_LIST", "users")}
+            assert {name for name in kept if not name.startswith("victim ")} == done
             assert admin.call("USER_SHOW", user="victim")["user"]["role"] == (roles[0] if roles else "r0")
     assert len(kept) > 50
 

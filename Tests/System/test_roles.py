@@ -17,7 +17,7 @@ def test_a_role_is_for_all_who_have_it(make):
         older = ada.access
         assert ada.rotate(app)["user"]["permissions"] == ["post:*"]
         assert_ok(app.call("AUTHORIZE", token=ada.access, permissions=["post:edit"]))
-    daemon.kill()
+    daemon.kill9()
     daemon.start()
     with daemon.connect() as app, daemon.connect(admin=True) as admin:
         assert_failure(app.call("VERIFY", token=older), "token_revoked")
