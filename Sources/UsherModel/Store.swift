@@ -4,7 +4,7 @@
 /// Calls may be made from any isolation; they are carried out one after the other, and share commits. A call that finds the queue
 /// full throws `busy` at once; one that takes too long is given up, if somebody asks for that (`giveUpOverdue`).
 ///
-/// What administrators do is kept with it: the calls that they make have an `audit`, nil for what users do by themselves.
+/// What administrators do is kept with it: the calls that they make have an `audit`, which may be nil where users make them, too.
 public protocol Store: AccountStore, AdministrationStore, AuditStore, OneTimeTokenStore, PasswordStore, SecondFactorStore,
     ThrottleStore, TransferStore, RoleStore
 {

@@ -22,7 +22,7 @@ public final class AuthService {
     public let random: any RandomSource
     public let log: any EventLog
     /// The login names of those who may open the admin socket, by uid.
-    let administrators: [UInt32: String]
+    public let administrators: [UInt32: String]
     let hash: any KeyedHash
     let seal: any SecretSeal
     public let tally = Tally()

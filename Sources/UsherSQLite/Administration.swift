@@ -6,7 +6,7 @@ extension SQLiteStore {
     }
 
     public func administer(
-        _ user: UserID, at now: NumericDate, until: NumericDate, audit: AuditNote<AdministeredAccount?>?,
+        _ user: UserID, at now: NumericDate, until: NumericDate, audit: @escaping AuditNote<AdministeredAccount?>,
         _ change: @escaping @Sendable (inout AccountRecord) throws(UsherError) -> Void
     ) async throws(UsherError) -> AdministeredAccount? {
         try await perform(audit) { transaction throws(StoreFault) in

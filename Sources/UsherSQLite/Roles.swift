@@ -23,7 +23,7 @@ extension SQLiteStore {
     }
 
     public func editRole(
-        _ name: String, until: NumericDate, most: Int, audit: AuditNote<EditedRole>?,
+        _ name: String, until: NumericDate, most: Int, audit: @escaping AuditNote<EditedRole>,
         _ change: @escaping @Sendable ([Permission]?) throws(UsherError) -> [Permission]?
     ) async throws(UsherError) -> EditedRole {
         try await perform(audit) { transaction throws(StoreFault) in

@@ -37,7 +37,7 @@ extension SQLiteStore {
         }
     }
 
-    public func commitStage(of count: Int, audit: AuditNote<StageOutcome>?) async throws(UsherError) -> StageOutcome {
+    public func commitStage(of count: Int, audit: @escaping AuditNote<StageOutcome>) async throws(UsherError) -> StageOutcome {
         try await perform(audit) { transaction throws(StoreFault) in
             let outcome = try transaction.commitStage(of: count)
             try transaction.database.clearStage()
@@ -46,7 +46,7 @@ extension SQLiteStore {
     }
 
     public func accounts(
-        after id: UserID?, most: Int, bytes: Int, audit: AuditNote<AccountPage>?
+        after id: UserID?, most: Int, bytes: Int, audit: @escaping AuditNote<AccountPage>
     ) async throws(UsherError) -> AccountPage {
         try await perform(audit) { transaction throws(StoreFault) in try transaction.accounts(after: id, most: most, bytes: bytes)
         }

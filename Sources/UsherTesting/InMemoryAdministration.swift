@@ -14,7 +14,7 @@ extension InMemoryStore {
     }
 
     public func administer(
-        _ id: UserID, at now: NumericDate, until: NumericDate, audit: AuditNote<AdministeredAccount?>?,
+        _ id: UserID, at now: NumericDate, until: NumericDate, audit: @escaping AuditNote<AdministeredAccount?>,
         _ change: @escaping @Sendable (inout AccountRecord) throws(UsherError) -> Void
     ) async throws(UsherError) -> AdministeredAccount? {
         try perform(audit) { state throws(UsherError) in

@@ -6,7 +6,7 @@ extension InMemoryStore {
     }
 
     public func editRole(
-        _ name: String, until: NumericDate, most: Int, audit: AuditNote<EditedRole>?,
+        _ name: String, until: NumericDate, most: Int, audit: @escaping AuditNote<EditedRole>,
         _ change: @escaping @Sendable ([Permission]?) throws(UsherError) -> [Permission]?
     ) async throws(UsherError) -> EditedRole {
         try perform(audit) { state throws(UsherError) in

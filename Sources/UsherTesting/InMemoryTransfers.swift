@@ -27,7 +27,7 @@ extension InMemoryStore {
         }
     }
 
-    public func commitStage(of count: Int, audit: AuditNote<StageOutcome>?) async throws(UsherError) -> StageOutcome {
+    public func commitStage(of count: Int, audit: @escaping AuditNote<StageOutcome>) async throws(UsherError) -> StageOutcome {
         try perform(audit) { state throws(UsherError) in
             defer { state.staged = [] }
             guard state.staged.count == count else { return .otherCount(state.staged.count) }
@@ -45,7 +45,7 @@ extension InMemoryStore {
     }
 
     public func accounts(
-        after id: UserID?, most: Int, bytes: Int, audit: AuditNote<AccountPage>?
+        after id: UserID?, most: Int, bytes: Int, audit: @escaping AuditNote<AccountPage>
     ) async throws(UsherError) -> AccountPage {
         try perform(audit) { state throws(UsherError) in
             let all = state.accounts.values.filter { account in id.map { $0.uuid < account.user.id.uuid } ?? true }

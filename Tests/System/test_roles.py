@@ -22,7 +22,7 @@ def test_a_role_is_for_all_who_have_it(make):
     with daemon.connect() as app, daemon.connect(admin=True) as admin:
         assert_failure(app.call("VERIFY", token=older), "token_revoked")
         assert_ok(app.call("AUTHORIZE", token=ada.access, permissions=["post:edit"]))
-        assert assert_ok(admin.ask("ROLE_LIST"))["roles"] == [{"name": "user", "permissions": ["post:*"]}]
+        assert assert_ok(admin.call("ROLE_LIST"))["roles"] == [{"name": "user", "permissions": ["post:*"]}]
         assert_ok(admin.call("ROLE_DELETE", role="user"))
         assert_failure(app.call("VERIFY", token=ada.access), "token_revoked")
         assert ada.rotate(app)["user"]["permissions"] == []

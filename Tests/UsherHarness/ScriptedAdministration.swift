@@ -7,7 +7,7 @@ extension ScriptedStore {
     }
 
     public func administer(
-        _ user: UserID, at now: NumericDate, until: NumericDate, audit: AuditNote<AdministeredAccount?>?,
+        _ user: UserID, at now: NumericDate, until: NumericDate, audit: @escaping AuditNote<AdministeredAccount?>,
         _ change: @escaping @Sendable (inout AccountRecord) throws(UsherError) -> Void
     ) async throws(UsherError) -> AdministeredAccount? {
         try await perform(.administer) { () async throws(UsherError) in

@@ -7,7 +7,7 @@ extension ScriptedStore {
     }
 
     public func editRole(
-        _ name: String, until: NumericDate, most: Int, audit: AuditNote<EditedRole>?,
+        _ name: String, until: NumericDate, most: Int, audit: @escaping AuditNote<EditedRole>,
         _ change: @escaping @Sendable ([Permission]?) throws(UsherError) -> [Permission]?
     ) async throws(UsherError) -> EditedRole {
         try await perform(.editRole) { () async throws(UsherError) in

@@ -140,12 +140,12 @@ public final class ScriptedStore: Store {
         try await perform(.stage) { () async throws(UsherError) in try await inner.stage(accounts) }
     }
 
-    public func commitStage(of count: Int, audit: AuditNote<StageOutcome>?) async throws(UsherError) -> StageOutcome {
+    public func commitStage(of count: Int, audit: @escaping AuditNote<StageOutcome>) async throws(UsherError) -> StageOutcome {
         try await perform(.commitStage) { () async throws(UsherError) in try await inner.commitStage(of: count, audit: audit) }
     }
 
     public func accounts(
-        after id: UserID?, most: Int, bytes: Int, audit: AuditNote<AccountPage>?
+        after id: UserID?, most: Int, bytes: Int, audit: @escaping AuditNote<AccountPage>
     ) async throws(UsherError) -> AccountPage {
         try await perform(.accounts) { () async throws(UsherError) in
             try await inner.accounts(after: id, most: most, bytes: bytes, audit: audit)

@@ -32,6 +32,7 @@ struct AuditTests {
             await entries()[0].hasPrefix(
                 #""USER_ADD","actor":{"uid":0,"name":"root"},"user":{"id":"\#(id)","username":"ada"},"before":null,"after":{"username":"ada","email":"ada@example.org","role":"editor","#
             ))
+        #expect(harness.log.events(.userAdded).first?.fields.first { $0.name == "peer_name" }?.value == "root")
         harness.clock.advance(seconds: 5)
         harness.caller = Caller(peer: Peer(uid: 999, gid: 0, pid: 1), place: .admin)
         #expect(await harness.ask("USER_SET", ["user": "ada", "role": "user", "password": "battery staple"]).isOK)
