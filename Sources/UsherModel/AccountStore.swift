@@ -16,13 +16,26 @@ public protocol AccountStore: Sendable {
     /// - Parameters:
     ///   - verified: the hash that the account must still have; nil for whichever it has.
     ///   - until: as for `edit`.
-    /// - Returns: what refuses its tokens; nil, with nothing changed, if there is no such account with that hash.
+    /// - Returns: nil, with nothing changed, if there is no such account with that hash.
     func delete(
-        _ user: UserID, verified: PasswordHash?, until: NumericDate
-    ) async throws(UsherError) -> Revocation?
+        _ user: UserID, verified: PasswordHash?, until: NumericDate, audit: AuditNote<DeletedAccount?>?
+    ) async throws(UsherError) -> DeletedAccount?
 
     /// The sessions of a user that can be refreshed at `now`, the one used last first.
     func sessions(of user: UserID, at now: NumericDate) async throws(UsherError) -> [Session]
+}
+
+/// An account that is gone.
+public struct DeletedAccount: Sendable, Equatable {
+    /// As it was.
+    public let record: AccountRecord
+    /// What refuses its tokens from now on.
+    public let revocation: Revocation
+
+    public init(record: AccountRecord, revocation: Revocation) {
+        self.record = record
+        self.revocation = revocation
+    }
 }
 
 /// An account that was changed.

@@ -9,7 +9,7 @@ public protocol AdministrationStore: Sendable {
     /// - Returns: nil if there is no such account.
     /// - Throws: `account_exists` with the field.
     func administer(
-        _ user: UserID, at now: NumericDate, until: NumericDate,
+        _ user: UserID, at now: NumericDate, until: NumericDate, audit: @escaping AuditNote<AdministeredAccount?>,
         _ change: @escaping @Sendable (inout AccountRecord) throws(UsherError) -> Void
     ) async throws(UsherError) -> AdministeredAccount?
 

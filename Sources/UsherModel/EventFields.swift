@@ -7,6 +7,7 @@ extension Event {
             ("user", user),
             ("user_id", userID?.description),
             ("peer_uid", (peer?.uid ?? peerUID).map { String($0) }),
+            ("peer_name", peerName),
             ("peer_pid", peer.map { String($0.pid) }),
             ("client_ip", clientAddress?.description),
             ("request", request),

@@ -82,6 +82,8 @@ public struct Event: Sendable, Equatable {
     public var user: String?
     public var userID: UserID?
     public var peer: Peer?
+    /// The login name of the peer, where it is an administrator.
+    public var peerName: String?
     public var clientAddress: IPAddress?
     /// The request's `id`, as it came.
     public var request: String?

@@ -111,6 +111,12 @@ public struct Limits: Sendable, Equatable {
     public static let listUsers = 1_000
     /// Users that are looked at for one page: whoever needs the store waits meanwhile.
     public static let listScan = 2_000
+    /// Acts of one page of AUDIT.
+    public static let auditActs = 1_000
+    /// How long acts are kept, in seconds. `[audit] max_age`.
+    public var auditAge: Int64 = 365 * 86_400
+    /// How many are kept, besides those that come between two purges. `[audit] max_entries`.
+    public var auditActsKept = 100_000
 
     // MARK: Queues
     /// Threads that hash; 0 is one less than the machine has processors, at least one. `[password] workers`.

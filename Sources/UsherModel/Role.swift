@@ -68,7 +68,7 @@ public protocol RoleStore: Sendable {
     ///   - most: how many roles there may be.
     /// - Throws: `invalid_field` of `role` if there would be more.
     func editRole(
-        _ name: String, until: NumericDate, most: Int,
+        _ name: String, until: NumericDate, most: Int, audit: @escaping AuditNote<EditedRole>,
         _ change: @escaping @Sendable ([Permission]?) throws(UsherError) -> [Permission]?
     ) async throws(UsherError) -> EditedRole
 }

@@ -3,8 +3,10 @@
 ///
 /// Calls may be made from any isolation; they are carried out one after the other, and share commits. A call that finds the queue
 /// full throws `busy` at once; one that takes too long is given up, if somebody asks for that (`giveUpOverdue`).
-public protocol Store: AccountStore, AdministrationStore, OneTimeTokenStore, PasswordStore, SecondFactorStore, ThrottleStore,
-    TransferStore, RoleStore
+///
+/// What administrators do is kept with it: the calls that they make have an `audit`, which may be nil where users make them, too.
+public protocol Store: AccountStore, AdministrationStore, AuditStore, OneTimeTokenStore, PasswordStore, SecondFactorStore,
+    ThrottleStore, TransferStore, RoleStore
 {
     /// All revocations that may still concern a token: those whose `until` is at least `since`, ended sessions included.
     func revocations(since: NumericDate) async throws(UsherError) -> [Revocation]
@@ -16,7 +18,7 @@ public protocol Store: AccountStore, AdministrationStore, OneTimeTokenStore, Pas
 
     /// Adds an account and its first session, if it begins with one.
     /// - Throws: `account_exists` with the field.
-    func create(_ account: Account, session: Session?) async throws(UsherError)
+    func create(_ account: Account, session: Session?, audit: AuditNote<Void>?) async throws(UsherError)
 
     /// Records a login whose password was right, unless the account has changed since it was read. Where a second factor is in force,
     /// a session is opened only for a right code, which is used up in the same transaction. The new hash is recorded in any case.
@@ -25,13 +27,15 @@ public protocol Store: AccountStore, AdministrationStore, OneTimeTokenStore, Pas
     /// Reads a session and its account, lets `decide` say what becomes of it, and does that, all in one transaction. `decide` runs on
     /// the store's thread; what it throws is thrown here, with nothing changed.
     func update<Answer: Sendable>(
-        _ session: SessionID,
+        _ session: SessionID, audit: AuditNote<Answer>?,
         _ decide: @escaping @Sendable (StoredSession?, ServiceTime) throws(UsherError) -> SessionStep<Answer>
     ) async throws(UsherError) -> Answer
 
     /// Ends every live session of a user.
     /// - Returns: what must be refused from now on.
-    func endSessions(of user: UserID, at now: NumericDate) async throws(UsherError) -> [Revocation]
+    func endSessions(
+        of user: UserID, at now: NumericDate, audit: AuditNote<[Revocation]>?
+    ) async throws(UsherError) -> [Revocation]
 
     /// Adds a revocation of a token, or of a session that the store has no row of. If there was one already, it lasts as long as the
     /// longer of both.

@@ -12,13 +12,15 @@ public protocol TransferStore: Sendable {
     func stage(_ accounts: [StagedAccount]) async throws(UsherError) -> Int
 
     /// Makes accounts of all that is staged, if these are `count`, or of none. Nothing is staged any more then.
-    func commitStage(of count: Int) async throws(UsherError) -> StageOutcome
+    func commitStage(of count: Int, audit: @escaping AuditNote<StageOutcome>) async throws(UsherError) -> StageOutcome
 
     /// The accounts behind `id` in the order of their ids, from the first one if it is nil.
     /// - Parameters:
     ///   - most: how many at most.
     ///   - bytes: with what is past it no account begins.
-    func accounts(after id: UserID?, most: Int, bytes: Int) async throws(UsherError) -> AccountPage
+    func accounts(
+        after id: UserID?, most: Int, bytes: Int, audit: @escaping AuditNote<AccountPage>
+    ) async throws(UsherError) -> AccountPage
 }
 
 /// An account that is to be taken in, and where it comes from.

@@ -21,6 +21,8 @@ public final class AuthService {
     public let clock: any Clock
     public let random: any RandomSource
     public let log: any EventLog
+    /// The login names of those who may open the admin socket, by uid.
+    public let administrators: [UInt32: String]
     let hash: any KeyedHash
     let seal: any SecretSeal
     public let tally = Tally()
@@ -43,7 +45,7 @@ public final class AuthService {
 
     public init(
         settings: ServiceSettings, store: any Store, workers: any PasswordWorkers, clock: any Clock, random: any RandomSource,
-        hash: any KeyedHash, seal: any SecretSeal, log: any EventLog, version: String
+        hash: any KeyedHash, seal: any SecretSeal, log: any EventLog, administrators: [UInt32: String], version: String
     ) {
         tokens = settings.tokens
         passwords = settings.passwords
@@ -60,6 +62,7 @@ public final class AuthService {
         self.hash = hash
         self.seal = seal
         self.log = log
+        self.administrators = administrators
         self.version = version
         throttle = Throttle(limits.throttle)
         started = (clock.now(), clock.monotonicMilliseconds())
@@ -226,7 +229,7 @@ public final class AuthService {
         unsettled.remove(instead)
     }
 
-    /// Forgets revocations of tokens that have expired, here and in the store, and attempts that count no more.
+    /// Forgets revocations of tokens that have expired, here and in the store, attempts that count no more, and old acts of administrators.
     /// - Throws: what the store throws; memory is purged all the same, unless it holds what the store does not have yet.
     public func purge() async throws(UsherError) {
         await purgeThrottle()
@@ -239,6 +242,9 @@ public final class AuthService {
             if revocations.purge(part: part, before: moment) { await Task.yield() }
         }
         while try await store.purge(before: moment, most: Limits.purge) {}
+        while try await store.pruneActs(
+            before: moment - limits.auditAge, keeping: limits.auditActsKept, most: Limits.purge)
+        {}
     }
 }
 

@@ -7,6 +7,7 @@ public final class Caller: Sendable {
     /// The socket that it came in by.
     public let place: Operation.Place
     private let gone = Atomic<Bool>(false)
+    private let exported = Atomic<Bool>(false)
 
     public init(peer: Peer, place: Operation.Place = .app) {
         self.peer = peer
@@ -16,6 +17,10 @@ public final class Caller: Sendable {
     /// Whether the client has closed its connection.
     public var isGone: Bool { gone.load(ordering: .relaxed) }
     public func leave() { gone.store(true, ordering: .relaxed) }
+
+    /// Whether it was given a page of EXPORT.
+    var hasExported: Bool { exported.load(ordering: .relaxed) }
+    func noteExport() { exported.store(true, ordering: .relaxed) }
 }
 
 /// The port to the hash pool.

@@ -33,14 +33,14 @@ struct Delete: DeferredRequest {
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
         attempt.client = client
         let (account, _) = try await service.reauthenticate(bearer, password: password, as: attempt) { _, _ in }
-        let revocation = try await service.store.delete(
+        let deleted = try await service.store.delete(
             account.user.id, verified: account.passwordHash, until: max(service.lastExpiry(), bearer.until))
-        guard let revocation else {
+        guard let deleted else {
             // Another DELETE came before, or a new password did: then it is to be asked for again.
             _ = try await service.account(of: bearer, as: attempt)
             throw .busy
         }
-        service.refuse([revocation])
+        service.refuse([deleted.revocation])
         return Deleted()
     }
 

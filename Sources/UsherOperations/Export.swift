@@ -32,7 +32,11 @@ struct Export: DeferredRequest {
     }
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
-        let page = try await service.store.accounts(after: after, most: limit, bytes: Limits.exportBytes)
+        // One act, however many pages: that which a connection begins with, and whichever is the first one again.
+        let isBegun = after != nil && attempt.caller.hasExported
+        let entry = isBegun ? nil : service.act(Self.operation, of: attempt).entry(on: nil, Event.Change(before: nil, after: nil))
+        let page = try await service.store.accounts(after: after, most: limit, bytes: Limits.exportBytes) { _ in entry }
+        attempt.caller.noteExport()
         attempt.remark = "\(page.accounts.count.grouped) users" + (after.map { " after \($0)" } ?? "")
         return Page(page: page)
     }

@@ -48,7 +48,7 @@ struct Import: DeferredRequest {
             return Staged(count: try await stage(users, line: line ?? underWay.count + 1, in: underWay, service, attempt.caller))
         case .commit(let count):
             attempt.finding = .imported
-            try await commit(count, service, attempt.caller)
+            try await commit(count, service, attempt)
             attempt.remark = "\(count.grouped) users"
             return Committed(count: count)
         }
@@ -92,9 +92,9 @@ struct Import: DeferredRequest {
     private static let tooLong =
         "With these claims, permissions and names the access token would be longer than \(Limits.accessToken) bytes."
 
-    private func commit(_ count: Int, _ service: AuthService, _ caller: Caller) async throws(UsherError) {
+    private func commit(_ count: Int, _ service: AuthService, _ attempt: Attempt) async throws(UsherError) {
         let mismatch = "this connection has sent"
-        guard let underWay = service.importUnderWay, underWay.caller === caller else {
+        guard let underWay = service.importUnderWay, underWay.caller === attempt.caller else {
             throw .invalidField("commit", "\(count.grouped) users are to be committed, and \(mismatch) none.")
         }
         guard !underWay.isBusy else { throw .busy }
@@ -102,7 +102,9 @@ struct Import: DeferredRequest {
         defer { underWay.isBusy = false }
         let outcome: StageOutcome
         do throws(UsherError) {
-            outcome = try await service.store.commitStage(of: count)
+            let entry = service.act(Self.operation, of: attempt)
+                .entry(on: nil, Event.Change(before: nil) { $0.member("users", Int64(count)) })
+            outcome = try await service.store.commitStage(of: count) { $0 == .committed ? entry : nil }
         } catch {
             if error.code != .busy { service.endImport(underWay) }
             throw error

@@ -29,6 +29,7 @@ public enum Registry {
         RoleGrant.operation,
         RoleRevoke.operation,
         RoleDelete.operation,
+        Audit.operation,
         ServerStatus.operation,
         Clients.operation,
         Metrics.operation,

@@ -205,16 +205,19 @@ extension AuthService {
     }
 
     /// Ends a session that somebody has picked from a list.
+    /// - Parameter audit: given what is returned.
     /// - Returns: whether it is that user's, and was live.
-    func end(_ id: SessionID, of user: UserID, as attempt: Attempt) async throws(UsherError) -> Bool {
+    func end(
+        _ id: SessionID, of user: UserID, as attempt: Attempt, audit: AuditNote<Bool>? = nil
+    ) async throws(UsherError) -> Bool {
         let now = clock.now()
         let found = Lock<StoredSession?>(nil)
         do throws(UsherError) {
-            try await store.update(id) { stored, _ in
+            _ = try await store.update(id, audit: audit) { stored, _ in
                 guard let stored, stored.account.user.id == user, stored.session.endedAt == nil, stored.session.expiresAt > now
-                else { return .keep(()) }
+                else { return .keep(false) }
                 found.withLock { $0 = stored }
-                return .end(now, ())
+                return .end(now, true)
             }
         } catch {
             // Before the store has told whose session it is, it may be anybody's: then it is not refused.

@@ -14,7 +14,7 @@ struct RoleDelete: DeferredRequest {
     let name: String
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
-        let edited = try await service.editRole(name, as: attempt) { before throws(UsherError) in
+        let edited = try await service.editRole(name, by: Self.operation, as: attempt) { before throws(UsherError) in
             guard before != nil else { throw .noSuchRole }
             return nil
         }

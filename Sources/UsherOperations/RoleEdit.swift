@@ -21,11 +21,13 @@ extension AuthService {
     /// Changes what a role allows: nil stands for no such role. The older tokens of all who have it are stale from then on.
     /// - Throws: `invalid_field` if there would be too many roles, or the permissions would be too long for a token; what `change` throws.
     func editRole(
-        _ name: String, as attempt: Attempt,
+        _ name: String, by operation: Operation, as attempt: Attempt,
         _ change: @escaping @Sendable ([Permission]?) throws(UsherError) -> [Permission]?
     ) async throws(UsherError) -> EditedRole {
         let until = clock.now() + tokens.refreshGrace + tokens.accessExpiry
-        let edited = try await store.editRole(name, until: until, most: Limits.roles) { before throws(UsherError) in
+        let act = act(operation, of: attempt)
+        let audit: AuditNote<EditedRole> = { act.entry(on: .role(name), $0.change) }
+        let edited = try await store.editRole(name, until: until, most: Limits.roles, audit: audit) { before throws(UsherError) in
             let after = try change(before)
             // What was once granted can be taken away in any case.
             guard let after, after.count > before?.count ?? 0 else { return after }
@@ -40,9 +42,13 @@ extension AuthService {
         }
         adopt(edited)
         attempt.remark = "the role is \(name)"
-        if edited.before != edited.after { attempt.change = Event.Change(before: edited.before?.text, after: edited.after?.text) }
+        if edited.before != edited.after { attempt.change = edited.change }
         return edited
     }
+}
+
+extension EditedRole {
+    fileprivate var change: Event.Change { Event.Change(before: before?.text, after: after?.text) }
 }
 
 extension UsherError {

@@ -17,7 +17,7 @@ struct RoleGrant: DeferredRequest {
     let granted: [Permission]
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
-        let edited = try await service.editRole(name, as: attempt) { [granted] before throws(UsherError) in
+        let edited = try await service.editRole(name, by: Self.operation, as: attempt) { [granted] before throws(UsherError) in
             var permissions = before ?? []
             for permission in granted where !permissions.contains(bytesOf: permission) { permissions.append(permission) }
             return permissions

@@ -19,7 +19,7 @@ struct RoleRevoke: DeferredRequest {
     let revoked: [Permission]
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
-        let edited = try await service.editRole(name, as: attempt) { [revoked] before throws(UsherError) in
+        let edited = try await service.editRole(name, by: Self.operation, as: attempt) { [revoked] before throws(UsherError) in
             guard let before else { throw .noSuchRole }
             return before.filter { !revoked.contains(bytesOf: $0) }
         }

@@ -48,9 +48,11 @@ struct UserAdd: DeferredRequest {
             return try password.hash(for: user, by: hasher)
         }
         let record = AccountRecord(account: Account(user: user, passwordHash: hash))
-        try await service.store.create(record.account, session: nil)
+        let change = Event.Change(from: nil, to: record)
+        let entry = service.act(Self.operation, of: attempt).entry(on: user, change)
+        try await service.store.create(record.account, session: nil) { entry }
         attempt.user = user
-        attempt.change = Event.Change(from: nil, to: record)
+        attempt.change = change
         return AdministeredUser(record: record)
     }
 }

@@ -14,12 +14,15 @@ struct UserDelete: DeferredRequest {
     let key: AccountKey?
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
-        let record = try await service.find(key, as: attempt)
-        let revocation = try await service.store.delete(record.user.id, verified: nil, until: service.lastExpiry())
-        guard let revocation else { throw .noSuchUser }
-        service.refuse([revocation])
-        attempt.change = Event.Change(from: record, to: nil)
-        return Deleted(record: record)
+        let user = try await service.find(key, as: attempt).user.id
+        let act = service.act(Self.operation, of: attempt)
+        let deleted = try await service.store.delete(user, verified: nil, until: service.lastExpiry()) {
+            $0.map { act.entry(on: $0.record.user, Event.Change(from: $0.record, to: nil)) }
+        }
+        guard let deleted else { throw .noSuchUser }
+        service.refuse([deleted.revocation])
+        attempt.change = Event.Change(from: deleted.record, to: nil)
+        return Deleted(record: deleted.record)
     }
 
     private struct Deleted: Output {

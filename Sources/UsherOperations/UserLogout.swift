@@ -30,12 +30,18 @@ struct UserLogout: DeferredRequest {
     }
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
-        let user = try await service.find(key, as: attempt).user.id
+        let user = try await service.find(key, as: attempt).user
+        let act = service.act(Self.operation, of: attempt)
         let count: Int
         if let session {
-            count = try await service.end(session, of: user, as: attempt) ? 1 : 0
+            let hasEnded = try await service.end(session, of: user.id, as: attempt) {
+                act.entry(on: user, Ended(count: $0 ? 1 : 0, session: session).change)
+            }
+            count = hasEnded ? 1 : 0
         } else {
-            let ended = try await service.store.endSessions(of: user, at: service.clock.now())
+            let ended = try await service.store.endSessions(of: user.id, at: service.clock.now()) {
+                act.entry(on: user, Ended(count: $0.count).change)
+            }
             service.refuse(ended)
             count = ended.count
         }
@@ -45,6 +51,16 @@ struct UserLogout: DeferredRequest {
 
     private struct Ended: Output {
         let count: Int
+        /// The one that was to end, where it was one.
+        var session: SessionID?
+
         func write(to writer: inout JSONWriter) { writer.member("sessions_ended", Int64(count)) }
+
+        var change: Event.Change {
+            Event.Change(before: nil) { writer in
+                write(to: &writer)
+                if let session { writer.member("session", session.description) }
+            }
+        }
     }
 }

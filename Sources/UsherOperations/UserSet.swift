@@ -41,8 +41,13 @@ struct UserSet: DeferredRequest {
                 try password.hash(for: wanted, by: hasher)
             }
         }
-        let done = try await service.store.administer(seen.user.id, at: service.clock.now(), until: service.lastExpiry()) {
-            [edit, hash] record throws(UsherError) in
+        let act = service.act(Self.operation, of: attempt)
+        let audit: AuditNote<AdministeredAccount?> = {
+            $0.map { act.entry(on: $0.after.user, Event.Change(from: $0.before, to: $0.after)) }
+        }
+        let done = try await service.store.administer(
+            seen.user.id, at: service.clock.now(), until: service.lastExpiry(), audit: audit
+        ) { [edit, hash] record throws(UsherError) in
             // Somebody else has changed it meanwhile: then another token would have to fit.
             guard !record.account.outdatesTokens(of: seen) else { throw .busy }
             record.account = try edit.applied(to: record.account)

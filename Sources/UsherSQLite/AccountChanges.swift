@@ -23,9 +23,9 @@ extension SQLiteStore {
     }
 
     public func delete(
-        _ user: UserID, verified: PasswordHash?, until: NumericDate
-    ) async throws(UsherError) -> Revocation? {
-        try await perform { transaction throws(StoreFault) in
+        _ user: UserID, verified: PasswordHash?, until: NumericDate, audit: AuditNote<DeletedAccount?>?
+    ) async throws(UsherError) -> DeletedAccount? {
+        try await perform(audit) { transaction throws(StoreFault) in
             try transaction.delete(user, verified: verified, until: until)
         }
     }
@@ -79,15 +79,15 @@ extension Transaction {
         return nil
     }
 
-    fileprivate func delete(_ id: UserID, verified: PasswordHash?, until: NumericDate) throws(StoreFault) -> Revocation? {
-        guard let account = try account(id), verified == nil || account.passwordHash == verified else { return nil }
+    fileprivate func delete(_ id: UserID, verified: PasswordHash?, until: NumericDate) throws(StoreFault) -> DeletedAccount? {
+        guard let record = try find(.id(id)), verified == nil || record.account.passwordHash == verified else { return nil }
         let revocation = try refuseTokens(of: id, before: Revocation.deleted, until)
         try database.run("DELETE FROM sessions WHERE user = ?", [.id(id.uuid)])
         try removeSecondFactor(of: id)
         // What else there is of the user goes with the row (ON DELETE CASCADE).
         try database.run("DELETE FROM users WHERE id = ?", [.id(id.uuid)])
-        try count(account.passwordHash, -1)
-        return revocation
+        try count(record.account.passwordHash, -1)
+        return DeletedAccount(record: record, revocation: revocation)
     }
 
     /// Keeps the revocation for as long as any token of the user may live.

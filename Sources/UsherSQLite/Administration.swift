@@ -6,10 +6,10 @@ extension SQLiteStore {
     }
 
     public func administer(
-        _ user: UserID, at now: NumericDate, until: NumericDate,
+        _ user: UserID, at now: NumericDate, until: NumericDate, audit: @escaping AuditNote<AdministeredAccount?>,
         _ change: @escaping @Sendable (inout AccountRecord) throws(UsherError) -> Void
     ) async throws(UsherError) -> AdministeredAccount? {
-        try await perform { transaction throws(StoreFault) in
+        try await perform(audit) { transaction throws(StoreFault) in
             try transaction.administer(user, at: now, until: until, change)
         }
     }

@@ -23,10 +23,10 @@ extension SQLiteStore {
     }
 
     public func editRole(
-        _ name: String, until: NumericDate, most: Int,
+        _ name: String, until: NumericDate, most: Int, audit: @escaping AuditNote<EditedRole>,
         _ change: @escaping @Sendable ([Permission]?) throws(UsherError) -> [Permission]?
     ) async throws(UsherError) -> EditedRole {
-        try await perform { transaction throws(StoreFault) in
+        try await perform(audit) { transaction throws(StoreFault) in
             try transaction.editRole(name, until: until, most: most, change)
         }
     }

@@ -61,6 +61,14 @@ import UsherModel
             low: UInt64(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)))
     }
 
+    mutating func optionalID() throws(StoreFault) -> UUIDv7? {
+        guard !isNull else {
+            column += 1
+            return nil
+        }
+        return try id()
+    }
+
     mutating func bytes() -> [UInt8] {
         defer { column += 1 }
         return unsafe blob.map { unsafe Array($0) } ?? []

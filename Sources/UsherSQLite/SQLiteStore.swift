@@ -81,8 +81,8 @@ public final class SQLiteStore: Store {
         try await perform { transaction throws(StoreFault) in try transaction.takenField(username: username, email: email) }
     }
 
-    public func create(_ account: Account, session: Session?) async throws(UsherError) {
-        try await perform { transaction throws(StoreFault) in try transaction.create(account, session: session) }
+    public func create(_ account: Account, session: Session?, audit: AuditNote<Void>?) async throws(UsherError) {
+        try await perform(audit) { transaction throws(StoreFault) in try transaction.create(account, session: session) }
     }
 
     public func open(_ login: Login) async throws(UsherError) -> LoginOutcome {
@@ -90,14 +90,16 @@ public final class SQLiteStore: Store {
     }
 
     public func update<Answer: Sendable>(
-        _ session: SessionID,
+        _ session: SessionID, audit: AuditNote<Answer>?,
         _ decide: @escaping @Sendable (StoredSession?, ServiceTime) throws(UsherError) -> SessionStep<Answer>
     ) async throws(UsherError) -> Answer {
-        try await perform { transaction throws(StoreFault) in try transaction.update(session, decide) }
+        try await perform(audit) { transaction throws(StoreFault) in try transaction.update(session, decide) }
     }
 
-    public func endSessions(of user: UserID, at now: NumericDate) async throws(UsherError) -> [Revocation] {
-        try await perform { transaction throws(StoreFault) in try transaction.endSessions(of: user, at: now) }
+    public func endSessions(
+        of user: UserID, at now: NumericDate, audit: AuditNote<[Revocation]>?
+    ) async throws(UsherError) -> [Revocation] {
+        try await perform(audit) { transaction throws(StoreFault) in try transaction.endSessions(of: user, at: now) }
     }
 
     public func revoke(_ revocation: Revocation) async throws(UsherError) -> RevokeOutcome {
@@ -145,9 +147,10 @@ public final class SQLiteStore: Store {
         try await perform { transaction throws(StoreFault) in try transaction.resetPassword(by: digest, to: hash, at: now) }
     }
 
-    /// Has the store's thread do `work` in a transaction, and waits for its commit. The answer crosses in a lock; the continuation
-    /// carries nothing.
+    /// Has the store's thread do `work` in a transaction, and write there what is to be kept of it; waits for its commit. The answer crosses in
+    /// a lock; the continuation carries nothing.
     func perform<Answer: Sendable>(
+        _ audit: AuditNote<Answer>? = nil,
         _ work: @escaping @Sendable (Transaction) throws(StoreFault) -> Answer
     ) async throws(UsherError) -> Answer {
         let outcome = Lock(Outcome<Answer>())
@@ -158,7 +161,9 @@ public final class SQLiteStore: Store {
                     run: { transaction throws(DatabaseError) in
                         let answer: Result<Answer, UsherError>
                         do throws(StoreFault) {
-                            answer = .success(try work(transaction))
+                            let done = try work(transaction)
+                            if let act = audit?(done) { try transaction.keep(act) }
+                            answer = .success(done)
                         } catch {
                             answer = .failure(try error.refusal())
                         }

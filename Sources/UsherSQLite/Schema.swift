@@ -77,7 +77,7 @@ enum Schema {
     /// What version 3 adds, each beside what uses it.
     private static let version3 =
         throttles + knownAddresses + accountVersions + formerEmails + secondFactors + dataKey + oneTimeTokens + stage + roles
-        + userLists
+        + userLists + audit
 
     /// By it the revoked tokens of a session are counted.
     private static let revocationsSession: StaticString =
@@ -185,6 +185,7 @@ enum Schema {
         try checkOneTimeTokens(database)
         try checkRoles(database)
         try checkUserLists(database)
+        try checkAudit(database)
     }
 }
 

@@ -37,16 +37,19 @@ extension SQLiteStore {
         }
     }
 
-    public func commitStage(of count: Int) async throws(UsherError) -> StageOutcome {
-        try await perform { transaction throws(StoreFault) in
+    public func commitStage(of count: Int, audit: @escaping AuditNote<StageOutcome>) async throws(UsherError) -> StageOutcome {
+        try await perform(audit) { transaction throws(StoreFault) in
             let outcome = try transaction.commitStage(of: count)
             try transaction.database.clearStage()
             return outcome
         }
     }
 
-    public func accounts(after id: UserID?, most: Int, bytes: Int) async throws(UsherError) -> AccountPage {
-        try await perform { transaction throws(StoreFault) in try transaction.accounts(after: id, most: most, bytes: bytes) }
+    public func accounts(
+        after id: UserID?, most: Int, bytes: Int, audit: @escaping AuditNote<AccountPage>
+    ) async throws(UsherError) -> AccountPage {
+        try await perform(audit) { transaction throws(StoreFault) in try transaction.accounts(after: id, most: most, bytes: bytes)
+        }
     }
 }
 

@@ -12,18 +12,18 @@ extension InMemoryStore {
     }
 
     public func delete(
-        _ id: UserID, verified: PasswordHash?, until: NumericDate
-    ) async throws(UsherError) -> Revocation? {
-        try perform { state throws(UsherError) in
-            guard let account = state.accounts[id], verified == nil || account.passwordHash == verified else { return nil }
+        _ id: UserID, verified: PasswordHash?, until: NumericDate, audit: AuditNote<DeletedAccount?>?
+    ) async throws(UsherError) -> DeletedAccount? {
+        try perform(audit) { state throws(UsherError) in
+            guard let record = state.record(id), verified == nil || record.account.passwordHash == verified else { return nil }
             let revocation = state.refuseTokens(of: id, before: Revocation.deleted, until)
-            state.remove(account.user)
+            state.remove(record.user)
             state.sessions = state.sessions.filter { $0.value.session.user != id }
             state.knownAddresses[id] = nil
             state.secondFactors[id] = nil
             state.confirmedBefore.remove(id)
             state.tokens.removeAll { $0.user == id }
-            return revocation
+            return DeletedAccount(record: record, revocation: revocation)
         }
     }
 

@@ -14,10 +14,10 @@ extension InMemoryStore {
     }
 
     public func administer(
-        _ id: UserID, at now: NumericDate, until: NumericDate,
+        _ id: UserID, at now: NumericDate, until: NumericDate, audit: @escaping AuditNote<AdministeredAccount?>,
         _ change: @escaping @Sendable (inout AccountRecord) throws(UsherError) -> Void
     ) async throws(UsherError) -> AdministeredAccount? {
-        try perform { state throws(UsherError) in
+        try perform(audit) { state throws(UsherError) in
             guard let before = state.record(id) else { return nil }
             var after = before
             let edited = try state.edit(id, until: until) { account throws(UsherError) in
@@ -53,7 +53,7 @@ extension InMemoryStore {
 }
 
 extension InMemoryStore.State {
-    fileprivate func record(_ id: UserID) -> AccountRecord? {
+    func record(_ id: UserID) -> AccountRecord? {
         accounts[id].map { AccountRecord(account: $0, hasSecondFactor: secondFactors[id]?.isInForce ?? false) }
     }
 }

@@ -6,10 +6,10 @@ extension InMemoryStore {
     }
 
     public func editRole(
-        _ name: String, until: NumericDate, most: Int,
+        _ name: String, until: NumericDate, most: Int, audit: @escaping AuditNote<EditedRole>,
         _ change: @escaping @Sendable ([Permission]?) throws(UsherError) -> [Permission]?
     ) async throws(UsherError) -> EditedRole {
-        try perform { state throws(UsherError) in
+        try perform(audit) { state throws(UsherError) in
             let before = state.roles.byName[name]
             let after = try change(before?.permissions).map { Role(name: name, permissions: $0) }
             let version = state.roles.version

@@ -25,6 +25,9 @@ public final class InMemoryStore: Store {
         var roles = Roles()
         /// In the order in which they came.
         var staged: [StagedAccount] = []
+        /// What administrators did, the earliest first.
+        var acts: [AuditRecord] = []
+        var lastAct: Int64 = 0
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
@@ -99,11 +102,15 @@ public final class InMemoryStore: Store {
         ServiceTime(atStart: serviceAtStart, now: serviceAtStart + clock.monotonicMilliseconds() - monotonicAtStart)
     }
 
-    func perform<Answer>(_ body: (inout State) throws(UsherError) -> Answer) throws(UsherError) -> Answer {
+    func perform<Answer>(
+        _ audit: AuditNote<Answer>? = nil, _ body: (inout State) throws(UsherError) -> Answer
+    ) throws(UsherError) -> Answer {
         try state.withLock { state throws(UsherError) in
             state.calls += 1
             if let failure = state.failure { throw failure }
-            return try body(&state)
+            let answer = try body(&state)
+            if let act = audit?(answer) { state.keep(act) }
+            return answer
         }
     }
 
@@ -139,9 +146,9 @@ public final class InMemoryStore: Store {
         try perform { state throws(UsherError) in state.takenField(username: username, email: email) }
     }
 
-    public func create(_ account: Account, session: Session?) async throws(UsherError) {
+    public func create(_ account: Account, session: Session?, audit: AuditNote<Void>?) async throws(UsherError) {
         let time = serviceTime
-        try perform { state throws(UsherError) in
+        try perform(audit) { state throws(UsherError) in
             let user = account.user
             if let field = state.takenField(username: user.username, email: user.email) {
                 throw UsherError(.accountExists, detail: .field(field))
@@ -175,11 +182,11 @@ public final class InMemoryStore: Store {
     }
 
     public func update<Answer: Sendable>(
-        _ id: SessionID,
+        _ id: SessionID, audit: AuditNote<Answer>?,
         _ decide: @escaping @Sendable (StoredSession?, ServiceTime) throws(UsherError) -> SessionStep<Answer>
     ) async throws(UsherError) -> Answer {
         let time = serviceTime
-        return try perform { state throws(UsherError) in
+        return try perform(audit) { state throws(UsherError) in
             let stored = state.sessions[id].flatMap { entry in
                 state.accounts[entry.session.user].map { StoredSession(session: entry.session, account: $0) }
             }
@@ -204,8 +211,10 @@ public final class InMemoryStore: Store {
         }
     }
 
-    public func endSessions(of user: UserID, at now: NumericDate) async throws(UsherError) -> [Revocation] {
-        try perform { state throws(UsherError) in state.endSessions(of: user, at: now) }
+    public func endSessions(
+        of user: UserID, at now: NumericDate, audit: AuditNote<[Revocation]>?
+    ) async throws(UsherError) -> [Revocation] {
+        try perform(audit) { state throws(UsherError) in state.endSessions(of: user, at: now) }
     }
 
     public func revoke(_ revocation: Revocation) async throws(UsherError) -> RevokeOutcome {

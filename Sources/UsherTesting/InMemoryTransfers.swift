@@ -27,8 +27,8 @@ extension InMemoryStore {
         }
     }
 
-    public func commitStage(of count: Int) async throws(UsherError) -> StageOutcome {
-        try perform { state throws(UsherError) in
+    public func commitStage(of count: Int, audit: @escaping AuditNote<StageOutcome>) async throws(UsherError) -> StageOutcome {
+        try perform(audit) { state throws(UsherError) in
             defer { state.staged = [] }
             guard state.staged.count == count else { return .otherCount(state.staged.count) }
             for one in state.staged.sorted(by: { $0.line < $1.line }) {
@@ -44,8 +44,10 @@ extension InMemoryStore {
         }
     }
 
-    public func accounts(after id: UserID?, most: Int, bytes: Int) async throws(UsherError) -> AccountPage {
-        try perform { state throws(UsherError) in
+    public func accounts(
+        after id: UserID?, most: Int, bytes: Int, audit: @escaping AuditNote<AccountPage>
+    ) async throws(UsherError) -> AccountPage {
+        try perform(audit) { state throws(UsherError) in
             let all = state.accounts.values.filter { account in id.map { $0.uuid < account.user.id.uuid } ?? true }
                 .sorted { $0.user.id.uuid < $1.user.id.uuid }
             var page: [Account] = []

@@ -35,7 +35,9 @@ extension AuthService {
         guard error != nil || (attempt.finding ?? operation?.event) != nil else { return }
         let (kind, priority) = Event.classify(operation, attempt.finding, error)
         guard priority <= log.threshold else { return }
-        log.record(Event(kind, priority, operation, id, attempt, error))
+        var event = Event(kind, priority, operation, id, attempt, error)
+        if operation?.place == .admin { event.peerName = administrators[attempt.caller.peer.uid] }
+        log.record(event)
     }
 
     /// The same for a request that was answered at once: nothing is made of it unless somebody wants to know.

@@ -83,7 +83,7 @@ enum Daemon {
         }
         let service = AuthService(
             settings: settings, store: store, workers: pool, clock: clock, random: OpenSSLRandom(), hash: OpenSSLHash(),
-            seal: dataKey, log: journal, version: Usher.version)
+            seal: dataKey, log: journal, administrators: administrators(), version: Usher.version)
         let running = Running(
             configuration, secrets, state: state, sockets: Set(listeners.map(\.name)), rereadBy: reread, store: store, pool: pool,
             journal: journal)
@@ -107,6 +107,11 @@ enum Daemon {
         journal.record(Event(.stopped, .notice, "stopped"))
         _ = journal.close(timeoutMilliseconds: 1000)
         return isClosed
+    }
+
+    /// Who may open the admin socket: root and the daemon's own user. Looked up once, here, where it may block.
+    private static func administrators() -> [UInt32: String] {
+        Set([0, geteuid()]).reduce(into: [:]) { names, uid in names[uid] = Identifiers.loginName(of: uid) }
     }
 
     private static func hooks(

@@ -61,6 +61,8 @@ struct Setting {
             .milliseconds("server.drain_timeout", \.limits.drain, 0...3_600),
             .integer("store.queue", \.limits.storeQueue, 1...1_000_000),
             .milliseconds("store.timeout", \.limits.storeTimeout, 1...3_600),
+            .duration("audit.max_age", \.limits.auditAge, 1...),
+            .integer("audit.max_entries", \.limits.auditActsKept, 1...10_000_000),
             .word("log.level", \.logLevel),
         ]
     }

@@ -482,7 +482,7 @@ def test_a_database_of_the_first_schema_is_migrated(make):
         database.executescript(
             "DROP TABLE throttles; DROP TABLE known_addresses; ALTER TABLE users DROP COLUMN version; ALTER TABLE users DROP COLUMN confirmed_before;"
             "ALTER TABLE revocations DROP COLUMN version;"
-            "DROP TABLE second_factors; DROP TABLE data_key; DROP TABLE one_time_tokens; DROP TABLE stage; DROP TABLE roles; DELETE FROM meta WHERE name = 'roles_version'; DROP INDEX users_role; DROP INDEX users_disabled; "
+            "DROP TABLE second_factors; DROP TABLE data_key; DROP TABLE one_time_tokens; DROP TABLE stage; DROP TABLE roles; DROP TABLE audit; DELETE FROM meta WHERE name = 'roles_version'; DROP INDEX users_role; DROP INDEX users_disabled; "
             "DROP TABLE hash_settings; DROP INDEX revocations_session; ALTER TABLE revocations DROP COLUMN session; PRAGMA user_version = 1")
     for _ in range(2):
         daemon.start()

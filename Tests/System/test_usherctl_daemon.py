@@ -139,17 +139,6 @@ def test_monitor(folder):
         assert run("monitor", socket=fake.socket).returncode == UNREACHABLE
 
 
-def test_audit(folder):
-    entry = {"id": 7, "at": 1_700_000_000, "actor": "root", "uid": 0, "op": "USER_SET", "user": "ada", "before": {"role": "user"}, "after": {"role": "é"}}
-    with FakeDaemon(folder, {"AUDIT": {"entries": [entry], "after": 7}}) as fake:
-        done = run("audit", "--user", "ada", "--actor", "root", "--limit", 5, "--after", 9, socket=fake.socket)
-        assert fake.requests == [{"op": "AUDIT", "user": "ada", "actor": "root", "limit": 5, "after": 9}]
-        assert done.stdout == ('2023-11-14 22:13:20  id=7  actor=root  uid=0  op=USER_SET  user=ada  before={"role": "user"}  '
-                               'after={"role": "\\u00e9"}\n')
-        assert done.stderr == "There are more: --after 7.\n"
-        assert run("audit", "--limit", 0, socket=fake.socket).returncode == USAGE
-
-
 # top
 
 

@@ -49,7 +49,7 @@ public final class Harness {
         AuthService(
             settings: settings(tokens: tokens, passwords: passwords, quality: quality, accounts: accounts, limits: limits),
             store: store, workers: workers, clock: clock, random: SeededRandom(seed: seed), hash: OpenSSLHash(),
-            seal: Secrets.dataKey, log: log, version: "0.0.1-test")
+            seal: Secrets.dataKey, log: log, administrators: [0: "root"], version: "0.0.1-test")
     }
 
     public static func settings(

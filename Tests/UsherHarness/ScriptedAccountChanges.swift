@@ -13,10 +13,10 @@ extension ScriptedStore {
     }
 
     public func delete(
-        _ user: UserID, verified: PasswordHash?, until: NumericDate
-    ) async throws(UsherError) -> Revocation? {
+        _ user: UserID, verified: PasswordHash?, until: NumericDate, audit: AuditNote<DeletedAccount?>?
+    ) async throws(UsherError) -> DeletedAccount? {
         try await perform(.delete) { () async throws(UsherError) in
-            try await inner.delete(user, verified: verified, until: until)
+            try await inner.delete(user, verified: verified, until: until, audit: audit)
         }
     }
 

@@ -7,11 +7,11 @@ extension ScriptedStore {
     }
 
     public func administer(
-        _ user: UserID, at now: NumericDate, until: NumericDate,
+        _ user: UserID, at now: NumericDate, until: NumericDate, audit: @escaping AuditNote<AdministeredAccount?>,
         _ change: @escaping @Sendable (inout AccountRecord) throws(UsherError) -> Void
     ) async throws(UsherError) -> AdministeredAccount? {
         try await perform(.administer) { () async throws(UsherError) in
-            try await inner.administer(user, at: now, until: until, change)
+            try await inner.administer(user, at: now, until: until, audit: audit, change)
         }
     }
 

@@ -7,11 +7,11 @@ extension ScriptedStore {
     }
 
     public func editRole(
-        _ name: String, until: NumericDate, most: Int,
+        _ name: String, until: NumericDate, most: Int, audit: @escaping AuditNote<EditedRole>,
         _ change: @escaping @Sendable ([Permission]?) throws(UsherError) -> [Permission]?
     ) async throws(UsherError) -> EditedRole {
         try await perform(.editRole) { () async throws(UsherError) in
-            try await inner.editRole(name, until: until, most: most, change)
+            try await inner.editRole(name, until: until, most: most, audit: audit, change)
         }
     }
 }

@@ -10,6 +10,7 @@ public final class ScriptedStore: Store {
         case revocations, lookUp, account, edit, delete, sessions, takenField, create, open, update, endSessions, revoke, purge,
             updateSecondFactor, lastPurge, throttles, keep
         case roles, editRole
+        case acts, pruneActs
         case issue, oneTimeToken, confirmEmail, changePassword, resetPassword
         case clearStage, stage, commitStage, accounts
         case find, administer, users
@@ -78,8 +79,10 @@ public final class ScriptedStore: Store {
         }
     }
 
-    public func create(_ account: Account, session: Session?) async throws(UsherError) {
-        try await perform(.create) { () async throws(UsherError) in try await inner.create(account, session: session) }
+    public func create(_ account: Account, session: Session?, audit: AuditNote<Void>?) async throws(UsherError) {
+        try await perform(.create) { () async throws(UsherError) in
+            try await inner.create(account, session: session, audit: audit)
+        }
     }
 
     public func open(_ login: Login) async throws(UsherError) -> LoginOutcome {
@@ -87,12 +90,12 @@ public final class ScriptedStore: Store {
     }
 
     public func update<Answer: Sendable>(
-        _ session: SessionID,
+        _ session: SessionID, audit: AuditNote<Answer>?,
         _ decide: @escaping @Sendable (StoredSession?, ServiceTime) throws(UsherError) -> SessionStep<Answer>
     ) async throws(UsherError) -> Answer {
         let loses = script.withLock { $0.losesUpdates }
         return try await perform(.update) { () async throws(UsherError) in
-            guard loses else { return try await inner.update(session, decide) }
+            guard loses else { return try await inner.update(session, audit: audit, decide) }
             _ = try await inner.update(session) { stored, time throws(UsherError) in
                 _ = try decide(stored, time)
                 return .keep(())
@@ -102,10 +105,10 @@ public final class ScriptedStore: Store {
     }
 
     public func endSessions(
-        of user: UserID, at now: NumericDate
+        of user: UserID, at now: NumericDate, audit: AuditNote<[Revocation]>?
     ) async throws(UsherError) -> [Revocation] {
         try await perform(.endSessions) { () async throws(UsherError) in
-            try await inner.endSessions(of: user, at: now)
+            try await inner.endSessions(of: user, at: now, audit: audit)
         }
     }
 
@@ -137,13 +140,15 @@ public final class ScriptedStore: Store {
         try await perform(.stage) { () async throws(UsherError) in try await inner.stage(accounts) }
     }
 
-    public func commitStage(of count: Int) async throws(UsherError) -> StageOutcome {
-        try await perform(.commitStage) { () async throws(UsherError) in try await inner.commitStage(of: count) }
+    public func commitStage(of count: Int, audit: @escaping AuditNote<StageOutcome>) async throws(UsherError) -> StageOutcome {
+        try await perform(.commitStage) { () async throws(UsherError) in try await inner.commitStage(of: count, audit: audit) }
     }
 
-    public func accounts(after id: UserID?, most: Int, bytes: Int) async throws(UsherError) -> AccountPage {
+    public func accounts(
+        after id: UserID?, most: Int, bytes: Int, audit: @escaping AuditNote<AccountPage>
+    ) async throws(UsherError) -> AccountPage {
         try await perform(.accounts) { () async throws(UsherError) in
-            try await inner.accounts(after: id, most: most, bytes: bytes)
+            try await inner.accounts(after: id, most: most, bytes: bytes, audit: audit)
         }
     }
 }

@@ -1,5 +1,4 @@
 import Testing
-
 import UsherModel
 
 @Suite struct EscapeTests {

@@ -133,17 +133,19 @@ import UsherTesting
         let id = account.user.id
         #expect(try await tested.store.delete(id, verified: PasswordHash("$y$other"), until: 5) == nil)
         #expect(try await tested.store.delete(UserID(samples.id()), verified: nil, until: 5) == nil)
-        let revocation = try await tested.store.delete(id, verified: account.passwordHash, until: .max >> 11)
+        let found = try await tested.store.find(.id(id))
+        let deleted = try #require(try await tested.store.delete(id, verified: account.passwordHash, until: .max >> 11))
+        #expect(deleted.record == found)
         #expect(
-            revocation
+            deleted.revocation
                 == Revocation(kind: .user, id: id.description, until: .max >> 11, version: Revocation.deleted))
         try tested.restart()
         #expect(try await tested.store.account(id) == nil)
         #expect(try await tested.store.sessions(of: id, at: 0).isEmpty)
         #expect(try await tested.store.stored(session.id) == nil)
-        #expect(try await tested.store.revocations(since: 0) == [try #require(revocation)])
-        let found = try await tested.store.lookUp(.username(account.user.username))
-        #expect(found.account == nil && found.hashes.allSatisfy { $0.users == 0 })
+        #expect(try await tested.store.revocations(since: 0) == [deleted.revocation])
+        let name = try await tested.store.lookUp(.username(account.user.username))
+        #expect(name.account == nil && name.hashes.allSatisfy { $0.users == 0 })
         // The name is free again, and who takes it gets nothing of the old account.
         let next = try samples.account("alice", email: "alice@example.org")
         try await tested.store.create(next, session: samples.session(of: next.user.id))

@@ -69,6 +69,7 @@ import UsherTesting
     private static let asVersion2 = """
         DROP TABLE throttles; DROP TABLE known_addresses; DROP TABLE second_factors; DROP TABLE data_key;
         DROP TABLE one_time_tokens; DROP TABLE stage; DROP TABLE roles; DELETE FROM meta WHERE name = 'roles_version';
+        DROP TABLE audit;
         DROP INDEX users_role; DROP INDEX users_disabled;
         ALTER TABLE users DROP COLUMN version; ALTER TABLE revocations DROP COLUMN version;
         ALTER TABLE users DROP COLUMN confirmed_before;
@@ -158,7 +159,7 @@ import UsherTesting
     @Test(arguments: [
         "DROP TABLE revocations", "DROP INDEX sessions_purge", "DROP INDEX one_time_tokens_expiry",
         "ALTER TABLE users DROP COLUMN claims", "DROP TABLE meta", "DROP TABLE throttles", "DROP TABLE known_addresses",
-        "DROP TABLE second_factors", "DROP TABLE data_key",
+        "DROP TABLE second_factors", "DROP TABLE data_key", "DROP TABLE audit", "DROP INDEX audit_user",
     ])
     func aMissingPartIsRefused(sql: String) throws {
         let folder = try TemporaryFolder()

@@ -21,7 +21,7 @@ struct SettingsFileTests {
         "socket.admin_listen": #""/run/admin.sock""#, "socket.max_line": "4096",
         "socket.max_in_flight": "7", "socket.max_connections": "100", "socket.max_connections_per_uid": "50",
         "server.state": #""/var/lib/usher""#, "server.drain_timeout": #""3s""#, "store.queue": "99",
-        "store.timeout": #""9s""#, "log.level": #""debug""#,
+        "store.timeout": #""9s""#, "audit.max_age": #""30d""#, "audit.max_entries": "50", "log.level": #""debug""#,
     ]
 
     @Test func everySettingIsReadAndShown() throws {
@@ -109,6 +109,7 @@ struct SettingsFileTests {
         ("socket.max_line", ["1023", "16777217"]),
         ("socket.max_in_flight", ["0", "65537"]), ("socket.max_connections", ["0", "9223372036854775807"]),
         ("server.state", ["\"\""]), ("server.drain_timeout", ["10", "\"3601s\"", "\"2h\""]), ("store.queue", ["0"]),
+        ("audit.max_age", ["\"0s\"", "365"]), ("audit.max_entries", ["0", "10000001", "\"5\""]),
         ("log.level", ["\"warn\"", "4"]),
     ])
     func aWrongValueIsToldWithItsPathAndPlace(_ path: String, _ values: [String]) {
