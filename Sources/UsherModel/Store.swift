@@ -4,7 +4,7 @@
 /// Calls may be made from any isolation; they are carried out one after the other, and share commits. A call that finds the queue
 /// full throws `busy` at once; one that takes too long is given up, if somebody asks for that (`giveUpOverdue`).
 public protocol Store: AccountStore, AdministrationStore, OneTimeTokenStore, PasswordStore, SecondFactorStore, ThrottleStore,
-    TransferStore, RoleStore
+    TransferStore, RoleStore, BackupStore
 {
     /// All revocations that may still concern a token: those whose `until` is at least `since`, ended sessions included.
     func revocations(since: NumericDate) async throws(UsherError) -> [Revocation]

@@ -52,6 +52,7 @@ final class StoreThread: @unchecked Sendable {
         self.events = events
         self.recovered = recovered
         let opened = try opening.open()
+        Restoration.removeLeftovers(beside: opening.path)
         do throws(StoreFault) {
             serviceAtStart = try opened.storedServiceTime()
         } catch {
@@ -180,6 +181,7 @@ final class StoreThread: @unchecked Sendable {
                 tellMemory()
             }
             checkpointIfDue()
+            database?.copy?.step()
         } else {
             // Closing also rolls back what is left of the transaction.
             database = nil

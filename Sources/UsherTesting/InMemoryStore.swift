@@ -25,6 +25,8 @@ public final class InMemoryStore: Store {
         var roles = Roles()
         /// In the order in which they came.
         var staged: [StagedAccount] = []
+        var copy: [UInt8]?
+        var tokensBefore: NumericDate?
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.
