@@ -22,7 +22,8 @@ struct DatabaseReport {
 
     func show(_ verdict: String, json: Bool) {
         guard json else {
-            let contents = "schema version \(facts.version), \(Int(facts.users).grouped) users, \(Int(facts.sessions).grouped) sessions"
+            let contents =
+                "schema version \(facts.version), \(Int(facts.users).grouped) users, \(Int(facts.sessions).grouped) sessions"
             let about = HumanText.printable(file ?? "the daemon's database")
             return Output.print("\(about): \(verdict); \(contents)" + (size.map { ", \($0.grouped) bytes" } ?? ""))
         }

@@ -19,7 +19,9 @@ struct Restore: ParsableCommand {
     @OptionGroup var place: StatePlace
 
     @Flag(
-        help: "Keep the sessions of the backup, and all tokens. Those that were revoked after it are good again; sessions that were refreshed after it end.")
+        help:
+            "Keep the sessions of the backup, and all tokens. Those that were revoked after it are good again; sessions that were refreshed after it end."
+    )
     var keepSessions = false
 
     @OptionGroup var confirmation: Confirmation
@@ -61,7 +63,8 @@ struct Restore: ParsableCommand {
         guard status.st_uid != geteuid() else { return }
         guard setgroups(0, nil) == 0, setegid(status.st_gid) == 0, seteuid(status.st_uid) == 0 else {
             throw Output.failure(
-                "The state folder \(place.folder) belongs to \(FileFacts.user(status.st_uid)): only that user or root can restore it.")
+                "The state folder \(place.folder) belongs to \(FileFacts.user(status.st_uid)): only that user or root can restore it."
+            )
         }
     }
 

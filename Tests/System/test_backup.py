@@ -12,11 +12,11 @@ import time
 
 import pytest
 
-from . import totp
 from .connection import assert_failure, assert_ok
 from .daemon import CHEAP, eventually
 from .people import Person, registration
 from .tokens import access, claims
+from .totp import code, step
 from .usherctl import LOCAL, OK, REFUSED, RETRY_LATER, UNREACHABLE, USAGE, FakeDaemon, run
 
 
@@ -38,8 +38,8 @@ def restore(daemon, file, *words):
 def populate(daemon, count, **more):
     """Users without passwords, quickly."""
     with daemon.connect(admin=True) as admin:
-        for first in range(0, count, 100):
-            users = [{"username": f"u{number}", "email": f"u{number}@example.org", **more} for number in range(first, min(first + 100, count))]
+        for first in range(0, count, 50):
+            users = [{"username": f"u{number}", "email": f"u{number}@example.org", **more} for number in range(first, min(first + 50, count))]
             assert_ok(admin.call("IMPORT", users=users), "staged")
         assert_ok(admin.call("IMPORT", commit=count), "imported")
 
@@ -162,7 +162,7 @@ def test_a_full_disk(make, folder):
         pytest.skip("needs root, to mount a small file system")
     disk = folder / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", str(disk)], capture_output=True).returncode != 0:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m,mode=700", "tmpfs", str(disk)], capture_output=True).returncode != 0:
         pytest.skip("mounts are not allowed here")
     try:
         daemon = make(CHEAP, state=disk / "state", admin=True)
@@ -197,8 +197,8 @@ def test_the_drill(daemon, folder):
     file = folder / "backup"
     with daemon.connect() as connection:
         ada, revoked = Person(connection), Person(connection)
-        secret = assert_ok(connection.call("TOTP", token=ada.access, action="enroll"), "secret", "uri")["secret"]
-        assert_ok(connection.call("TOTP", token=ada.access, action="confirm", code=totp.code(secret)), "recovery_codes")
+        secret = connection.call("TOTP", action="enrol", token=ada.access, password=ada.password)["secret"]
+        assert_ok(connection.call("TOTP", action="confirm", token=ada.access, code=code(secret, step())), "enabled", "recovery_codes")
         mailed = connection.call("RECOVER", email=revoked.email)["reset_token"]
         foreign = access(sub=ada.user["id"])
         assert_ok(connection.call("VERIFY", token=foreign), "claims")
@@ -273,9 +273,9 @@ def test_after_a_crash_nothing_of_the_old_database_is_left(daemon, folder):
 
 def test_it_belongs_to_the_owner_of_the_folder(make, folder, as_nobody):
     daemon = make(admin=True, **as_nobody)
-    daemon.state.mkdir(mode=0o700)
-    os.chown(daemon.state, 65_534, 65_534)
-    os.chmod(daemon.folder, 0o777)
+    daemon.state.chmod(0o700)
+    for path in (daemon.folder, daemon.state):
+        os.chown(path, 65_534, 65_534)
     daemon.start()
     file = folder / "backup"
     backup(daemon, file)
@@ -309,11 +309,11 @@ def test_what_is_no_backup_replaces_nothing(daemon, folder):
 
     cases = {
         "not an SQLite database": b"An essay on locks.\n" * 1_000,
-        "damaged": whole[: len(whole) // 2] + bytes(4_096) + whole[len(whole) // 2 + 4_096 :],
+        "damaged": whole[:8_192] + bytes(len(whole) - 8_192),
         "schema has version 4": changed("PRAGMA user_version = 4"),
         "not one of usher's": changed("PRAGMA application_id = 1"),
         "is empty": b"",
-        "is not there": changed("DELETE FROM users WHERE username NOT LIKE 'u%'"),
+        "is not there": changed("DELETE FROM users WHERE username LIKE 'user-%'"),
     }
     for problem, content in cases.items():
         file.write_bytes(content)

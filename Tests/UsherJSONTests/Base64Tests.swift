@@ -12,7 +12,9 @@ import UsherJSON
         }
     }
 
-    @Test(arguments: ["A", "AA", "AAA", "=", "====", "A===", "AAA=AAAA", "AA==AAAA", "AA=A", "AAB=", "AB==", "AA-_", "AA \n", "AAAAA"])
+    @Test(arguments: [
+        "A", "AA", "AAA", "=", "====", "A===", "AAA=AAAA", "AA==AAAA", "AA=A", "AAB=", "AB==", "AA-_", "AA \n", "AAAAA",
+    ])
     func whatIsNotWrittenSoIsNotRead(_ text: String) {
         #expect(Base64.decode(Array(text.utf8)) == nil)
     }

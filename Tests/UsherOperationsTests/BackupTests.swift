@@ -26,7 +26,8 @@ struct BackupTests {
         for number in 0..<1_200 {
             let name = "user-of-a-very-long-name-that-takes-much-room-\(number)"
             let user = User(
-                id: UserID(UUIDv7(clock: harness.clock, random: SeededRandom(seed: UInt64(number)))), username: try Username(parsing: name),
+                id: UserID(UUIDv7(clock: harness.clock, random: SeededRandom(seed: UInt64(number)))),
+                username: try Username(parsing: name),
                 email: try Email(parsing: "\(number)@example.org"), createdAt: 0)
             try await harness.store.create(Account(user: user, passwordHash: PasswordHash("")), session: nil)
         }

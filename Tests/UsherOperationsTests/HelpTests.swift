@@ -20,7 +20,8 @@ struct HelpTests {
         for operation in operations {
             let name = try #require(operation["name"] as? String)
             let isForAdministrators =
-                ["IMPORT", "EXPORT", "BACKUP", "STATUS", "CLIENTS", "METRICS", "MONITOR"].contains(name) || name.hasPrefix("USER_")
+                ["IMPORT", "EXPORT", "BACKUP", "STATUS", "CLIENTS", "METRICS", "MONITOR"].contains(name)
+                || name.hasPrefix("USER_")
                 || name.hasPrefix("ROLE_")
             #expect(Set(operation.keys).subtracting(["socket"]) == ["name", "summary", "members", "example"])
             #expect(operation["socket"] as? String == (isForAdministrators ? "admin" : nil))

@@ -110,7 +110,12 @@ import UsherThreads
         let copying = Task { try await store.makeCopy() }
         await store.untilWaiting(1)
         let closing = Task.detached { store.close() }
-        while await !store.isClosing { await Task.yield() }
+        // A call that comes later is refused; one that comes sooner waits.
+        let isClosing = Lock(false)
+        while !isClosing.withLock({ $0 }) {
+            Task { if await store.refusal == .shuttingDown { isClosing.withLock { $0 = true } } }
+            await Task.yield()
+        }
         gate.open()
         try await held.value
         await #expect(throws: UsherError(.shuttingDown)) { try await copying.value }
@@ -129,11 +134,11 @@ extension SQLiteStore {
         }
     }
 
-    /// Whether calls are refused.
-    fileprivate var isClosing: Bool {
+    /// What a call is refused with.
+    fileprivate var refusal: UsherError.Code? {
         get async {
-            do throws(UsherError) { _ = try await tokensBefore() } catch { return error.code == .shuttingDown }
-            return false
+            do throws(UsherError) { _ = try await tokensBefore() } catch { return error.code }
+            return nil
         }
     }
 }
