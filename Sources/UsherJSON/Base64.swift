@@ -27,7 +27,7 @@ public enum Base64 {
     }
 
     /// - Returns: nil for what `encode` does not write.
-    public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    public static func decode(_ text: [UInt8]) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }
         let values = values
         let padded = text.suffix(2).count { $0 == padding }
@@ -41,7 +41,9 @@ public enum Base64 {
             group = group << 6 | UInt32(value)
             count += 1
             guard count % 4 == 0 else { continue }
-            for shift in [UInt32(16), 8, 0] { bytes.append(UInt8(truncatingIfNeeded: group >> shift)) }
+            bytes.append(UInt8(truncatingIfNeeded: group >> 16))
+            bytes.append(UInt8(truncatingIfNeeded: group >> 8))
+            bytes.append(UInt8(truncatingIfNeeded: group))
         }
         switch padded {
         case 1: bytes += [UInt8(truncatingIfNeeded: group >> 10), UInt8(truncatingIfNeeded: group >> 2)]

@@ -21,6 +21,7 @@ struct Opening {
                     "Put it back, or restart usherd to go on with what is there now.")
             }
         } else if vfs == nil {
+            Restoration.removeLeftovers(beside: path)
             try createFile()
         }
         let database = try attempt { () throws(StoreFault) in

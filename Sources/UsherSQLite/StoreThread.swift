@@ -52,7 +52,6 @@ final class StoreThread: @unchecked Sendable {
         self.events = events
         self.recovered = recovered
         let opened = try opening.open()
-        Restoration.removeLeftovers(beside: opening.path)
         do throws(StoreFault) {
             serviceAtStart = try opened.storedServiceTime()
         } catch {
@@ -69,7 +68,7 @@ final class StoreThread: @unchecked Sendable {
 
     // MARK: Called from anywhere
 
-    /// Queues a job, or finishes it at once with `busy` or `shutting_down`.
+    /// Queues a job, or finishes it at once: `busy`, `shutting_down`.
     func submit(_ job: Job) {
         if let refusal = mailbox.change({ $0.add(job) }) { job.finish(refusal) }
     }
