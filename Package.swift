@@ -74,7 +74,7 @@ let package = Package(
         .executableTarget(
             name: "usherctl",
             dependencies: [
-                "UsherClient", "UsherCrypto", "UsherJSON", "UsherModel",
+                "UsherClient", "UsherCrypto", "UsherJSON", "UsherModel", "UsherSQLite",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),

@@ -35,6 +35,12 @@ public struct ReplyObject: Sendable {
     }
 
     public func string(_ name: StaticString) -> String? { read.reader.value(name, in: json.span)?.string(in: json.span) }
+    /// What a string stands for that is base64; nil where it is none.
+    public func bytes(_ name: StaticString) -> [UInt8]? {
+        guard let value = read.reader.value(name, in: json.span), value.kind == .string else { return nil }
+        return Base64.decode(value.bytes(in: json.span))
+    }
+
     public func integer(_ name: StaticString) -> Int64? { read.reader.value(name, in: json.span)?.integer(in: json.span) }
 
     public func bool(_ name: StaticString) -> Bool? {

@@ -89,6 +89,15 @@ public struct JSONWriter: Sendable {
         closeArray()
     }
 
+    /// A string of which no byte needs an escape.
+    public mutating func plain(_ text: Span<UInt8>) {
+        comma()
+        bytes.append(UInt8(ascii: "\""))
+        append(text)
+        bytes.append(UInt8(ascii: "\""))
+        needsComma = true
+    }
+
     /// A value that is JSON already.
     public mutating func raw(_ json: Span<UInt8>) {
         comma()

@@ -22,6 +22,8 @@ public struct Event: Sendable, Equatable {
         case password, recover, reset, confirm
         /// Users were brought along, or given out with their password hashes.
         case imported, exported
+        /// A copy of the database was made.
+        case backedUp
         /// What an administrator did with an account, or looked at.
         case userAdded, userChanged, userDeleted, userLoggedOut, userShown
         /// An administrator has changed, made or deleted a role.

@@ -106,6 +106,14 @@ public struct Limits: Sendable, Equatable {
     /// Bytes of a page, past which no user begins: a connection may have asked for as many pages as it may have requests in flight.
     public static let exportBytes = 262_144
 
+    // MARK: Backups
+    /// Pages (4 KiB) that are copied before others have their turn at the store.
+    public static let backupStep: Int32 = 256
+    /// What a copy leaves free of the disk, in bytes: room for the store to go on.
+    public static let backupReserve: Int64 = 16 << 20
+    /// Bytes of a copy in one reply of BACKUP: whole groups of three, as base64 writes them.
+    public static let backupPart = 49_152
+
     // MARK: Administering
     /// Users of one page of USER_LIST.
     public static let listUsers = 1_000

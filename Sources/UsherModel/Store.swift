@@ -6,7 +6,7 @@
 ///
 /// What administrators do is kept with it: the calls that they make have an `audit`, which may be nil where users make them, too.
 public protocol Store: AccountStore, AdministrationStore, AuditStore, OneTimeTokenStore, PasswordStore, SecondFactorStore,
-    ThrottleStore, TransferStore, RoleStore
+    ThrottleStore, TransferStore, RoleStore, BackupStore
 {
     /// All revocations that may still concern a token: those whose `until` is at least `since`, ended sessions included.
     func revocations(since: NumericDate) async throws(UsherError) -> [Revocation]

@@ -34,6 +34,9 @@ public final class AuthService {
     private(set) var roles = Roles()
     var throttle: Throttle
     var importUnderWay: ImportUnderWay?
+    var backupUnderWay: UnderWay?
+    /// No access token that was issued before is good, in seconds since 1970: that of the last restore.
+    private(set) var tokensBefore = -Double.infinity
 
     /// Revocations that could not be written and hold in memory alone, until `settle` gets them into the store.
     private(set) var unsettled: Set<Revocation> = []
@@ -88,6 +91,15 @@ public final class AuthService {
         // All that were not purged: a clock that is ahead for now must not leave any out.
         refuse(try await store.revocations(since: .min))
         roles = try await store.roles()
+        if let moment = try await store.tokensBefore() {
+            tokensBefore = Double(moment)
+            if clock.now() < moment {
+                log.record(
+                    Event(
+                        .notice, .warning,
+                        "the clock is behind that of the last restore: for \(moment - clock.now()) s no token is good"))
+            }
+        }
         try await restoreThrottle()
         horizon = PurgeHorizon(
             from: try await store.lastPurge(), wall: clock.now() - TokenSettings.longestClockTolerance,
@@ -104,6 +116,7 @@ public final class AuthService {
         let asked = audience ?? defaultAudience
         try token.check(audience: asked.span)
         try token.checkTime(now: clock.now(), tolerance: tokens.clockTolerance)
+        guard token.issuedAt >= tokensBefore else { throw UsherError(.tokenRevoked) }
         // Looked at first: to hand them over costs a check of exclusive access.
         if !revocations.isEmpty {
             switch token.standing(by: revocations) {
@@ -148,6 +161,7 @@ public final class AuthService {
 
     /// Whether the token is revoked and will be after a crash, too: what holds in memory alone is not done yet.
     func isRevokedForGood(_ token: borrowing AccessToken) -> Bool {
+        guard token.issuedAt >= tokensBefore else { return true }
         switch token.standing(by: revocations) {
         case .live: return false
         case .stale: return true

@@ -23,7 +23,8 @@ struct LoginCompletion: DeferredRequest {
         guard rights.audiences.allow(challenge.audience) else {
             throw UsherError(.tokenInvalid, "The challenge is for another audience.")
         }
-        guard !challenge.isExpired(now: service.clock.now()) else {
+        let isOfNow = Double(challenge.expiresAt - Limits.challenge) >= service.tokensBefore
+        guard isOfNow, !challenge.isExpired(now: service.clock.now()) else {
             throw UsherError(.tokenExpired, "The login took too long; begin again.", detail: .expiredAt(challenge.expiresAt))
         }
     }

@@ -17,6 +17,7 @@ public enum Registry {
         TOTPRequest.operation,
         Import.operation,
         Export.operation,
+        Backup.operation,
         UserAdd.operation,
         UserShow.operation,
         UserList.operation,

@@ -3,21 +3,34 @@ import UsherModel
 
 /// One connection to SQLite, with its prepared statements. Belongs to one thread at a time.
 @safe final class Database {
-    private let raw: OpaquePointer
+    let raw: OpaquePointer
     private var statements: [UnsafePointer<UInt8>: OpaquePointer] = unsafe [:]
     /// Where the WAL hook leaves the number of frames.
     private let frames: UnsafeMutablePointer<Int32>
+
+    /// A copy of it that is being made, or was.
+    var copy: DatabaseCopy?
 
     /// Where it lies; nil where it is not in files of the system.
     var place: DatabasePlace?
 
     /// Opens the file, and looks at nothing in it yet.
-    init(path: String, vfs: String?) throws(DatabaseError) {
+    convenience init(path: String, vfs: String?) throws(DatabaseError) {
         // Debian's SQLite takes names that begin with "file:" for URIs.
         let name = path.hasPrefix("file:") ? "./" + path : path
         // The default VFS finds the file already created, with its mode; another VFS has to create it.
         let creating = vfs == nil ? 0 : SQLITE_OPEN_CREATE
-        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | creating
+        try self.init(name: name, vfs: vfs, SQLITE_OPEN_READWRITE | creating)
+    }
+
+    /// Opens a file that nobody writes, without touching anything in its folder.
+    convenience init(immutable path: String) throws(DatabaseError) {
+        let absolute = path.hasPrefix("/") ? path : "./" + path
+        try self.init(name: "file:\(absolute.uriPath)?immutable=1", vfs: nil, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI)
+    }
+
+    private init(name: String, vfs: String?, _ more: Int32) throws(DatabaseError) {
+        let flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | more
         var opened: OpaquePointer?
         let code =
             if let vfs { unsafe sqlite3_open_v2(name, &opened, flags, vfs) } else {
@@ -44,6 +57,7 @@ import UsherModel
 
     /// Checkpoints, removes the WAL, and closes; what of that fails is made good by the next opening.
     deinit {
+        copy = nil
         while let statement = unsafe sqlite3_next_stmt(raw, nil) { unsafe sqlite3_finalize(statement) }
         unsafe sqlite3_close(raw)
         unsafe frames.deallocate()
@@ -139,9 +153,23 @@ import UsherModel
         return unsafe statement
     }
 
-    private func failure(_ code: Int32, _ statement: String) -> DatabaseError {
+    func failure(_ code: Int32, _ statement: String) -> DatabaseError {
         unsafe DatabaseError(
             code: code, message: String(cString: sqlite3_errmsg(raw)), systemError: sqlite3_system_errno(raw),
             statement: statement)
+    }
+}
+
+extension String {
+    /// As the path of a URI has it (RFC 3986 §3.3).
+    fileprivate var uriPath: String {
+        utf8.map { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                String(UnicodeScalar(byte))
+            default: (byte < 16 ? "%0" : "%") + String(byte, radix: 16)
+            }
+        }.joined()
     }
 }

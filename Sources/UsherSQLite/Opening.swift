@@ -21,6 +21,7 @@ struct Opening {
                     "Put it back, or restart usherd to go on with what is there now.")
             }
         } else if vfs == nil {
+            Restoration.removeLeftovers(beside: path)
             try createFile()
         }
         let database = try attempt { () throws(StoreFault) in
@@ -40,10 +41,7 @@ struct Opening {
         case .older:
             try enterWAL(database)
             try attempt { () throws(StoreFault) in try Schema.migrate(database) }
-        case .version(let version):
-            throw problem(
-                "its schema has version \(version), this usherd knows version \(Schema.version)",
-                "Run the usherd that wrote it, or a newer one.")
+        case .version(let version): throw ofOtherVersion(version)
         case .foreign:
             throw problem(
                 "it is a database, but not one of usher's", "Let usherd use another state folder, or move the file away.")
@@ -134,12 +132,18 @@ struct Opening {
 
     // MARK: What went wrong
 
-    private func problem(_ problem: String, _ advice: String) -> StoreOpenError {
+    func problem(_ problem: String, _ advice: String) -> StoreOpenError {
         StoreOpenError(path: path, problem: problem, advice: advice)
     }
 
+    func ofOtherVersion(_ version: Int64) -> StoreOpenError {
+        problem(
+            "its schema has version \(version), this usherd knows version \(Schema.version)",
+            "Run the usherd that wrote it, or a newer one.")
+    }
+
     @discardableResult
-    private func attempt<Answer>(_ body: () throws(StoreFault) -> Answer) throws(StoreOpenError) -> Answer {
+    func attempt<Answer>(_ body: () throws(StoreFault) -> Answer) throws(StoreOpenError) -> Answer {
         do throws(StoreFault) {
             return try body()
         } catch {

@@ -5,6 +5,8 @@ import UsherThreads
 public final class SQLiteStore: Store {
     private let thread: StoreThread
     private let clock: any Clock
+    /// Where a copy is while it is made.
+    let copyPath: String
 
     /// Opens the database, creating it (mode 0600) where there is none.
     ///
@@ -37,6 +39,7 @@ public final class SQLiteStore: Store {
         recovered: @escaping @Sendable ([Revocation]) -> Void
     ) throws(StoreOpenError) {
         self.clock = clock
+        copyPath = DatabaseCopy.path(beside: path)
         thread = try StoreThread(
             opening: Opening(path: path, vfs: vfs, dataKey: dataKey), bounds: bounds, clock: clock, tuning: tuning,
             events: events,

@@ -68,7 +68,7 @@ final class StoreThread: @unchecked Sendable {
 
     // MARK: Called from anywhere
 
-    /// Queues a job, or finishes it at once with `busy` or `shutting_down`.
+    /// Queues a job, or finishes it at once: `busy`, `shutting_down`.
     func submit(_ job: Job) {
         if let refusal = mailbox.change({ $0.add(job) }) { job.finish(refusal) }
     }
@@ -180,6 +180,7 @@ final class StoreThread: @unchecked Sendable {
                 tellMemory()
             }
             checkpointIfDue()
+            database?.copy?.step()
         } else {
             // Closing also rolls back what is left of the transaction.
             database = nil

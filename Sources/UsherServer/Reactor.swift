@@ -188,9 +188,9 @@ public actor Reactor {
             nextUpkeep = .max
             Task.immediate(executorPreference: executor) { await self.upkeep() }
         }
-        if service.hasAbandonedImport {
+        if service.hasAbandonedWork {
             running += 1
-            Task.immediate(executorPreference: executor) { await self.endAbandonedImport() }
+            Task.immediate(executorPreference: executor) { await self.endAbandonedWork() }
         }
         // Nobody else waits for the store.
         storeDue = running > 0 || isUpkeepRunning || throttleWriter.isWriting ? service.store.giveUpOverdue() : nil
@@ -218,8 +218,8 @@ public actor Reactor {
         throttleWriter.end(isWritten: isWritten, at: service.clock.monotonicMilliseconds())
     }
 
-    private func endAbandonedImport() async {
-        await service.endAbandonedImport()
+    private func endAbandonedWork() async {
+        await service.endAbandonedWork()
         running -= 1
     }
 

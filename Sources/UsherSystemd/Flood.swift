@@ -96,7 +96,7 @@ extension Event {
             return result != "ok"
         case .limit: return true
         case .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refreshReuse, .secondFactorOn, .secondFactorOff,
-            .recoveryCode, .imported, .exported, .storeRollback, .storeRecovered,
+            .recoveryCode, .imported, .exported, .backedUp, .storeRollback, .storeRecovered,
             .revocationsLost, .hanging, .dropped,
             .repeated, .notice:
             return false

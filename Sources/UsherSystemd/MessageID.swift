@@ -29,6 +29,7 @@ extension Event.Kind {
         case .confirm: "9b288984e6b9d228a0cd2242c4b7f73e"
         case .imported: "8f58f25fbba9b43affcf819929339bf3"
         case .exported: "98494798abb80a164301cf379789d8f2"
+        case .backedUp: "be962b57b5af4970a91381198ba6bcea"
         case .userAdded: "8cc87b38528641718ca5df0842658656"
         case .userChanged: "d6b253656f4b45708a283dc581e794b0"
         case .userDeleted: "549db695c1554f2b9e2dc59c49bd4353"

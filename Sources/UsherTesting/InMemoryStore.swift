@@ -28,6 +28,8 @@ public final class InMemoryStore: Store {
         /// What administrators did, the earliest first.
         var acts: [AuditRecord] = []
         var lastAct: Int64 = 0
+        var copy: [UInt8]?
+        var tokensBefore: NumericDate?
         /// Counts sessions, so that those of one moment have an order.
         var serial: Int64 = 0
         /// Thrown by every call.

@@ -16,6 +16,7 @@ public struct AccessToken: ~Copyable {
     /// The `rver`: how often roles had changed when it was issued. One that lacks is 0.
     public let rolesVersion: Int64
     /// Seconds since 1970; fractions are allowed (RFC 7519 §2).
+    public let issuedAt: Double
     public let expiresAt: Double
     public let notBefore: Double?
 
@@ -33,7 +34,8 @@ public struct AccessToken: ~Copyable {
             if found.subject?.nonEmptyString(in: payload) == nil { throw .claim("sub", "is not a string") }
             if found.identifier?.nonEmptyString(in: payload) == nil { throw .claim("jti", "is not a string") }
             if found.session?.nonEmptyString(in: payload) == nil { throw .claim("sid", "is not a string") }
-            if found.issuedAt?.numericDate(in: payload) == nil { throw .claim("iat", "is not a date") }
+            guard let issuedAt = found.issuedAt?.numericDate(in: payload) else { throw .claim("iat", "is not a date") }
+            found.issue = issuedAt
             if let role = found.role, role.kind != .string { throw .claim("role", "is not a string") }
             if let permissions = found.permissions, !permissions.isListOfStrings(in: payload) {
                 throw .claim("permissions", "is not a list of strings")
@@ -66,6 +68,7 @@ public struct AccessToken: ~Copyable {
         permissions = found.permissions
         version = found.accountVersion
         rolesVersion = found.rolesVersion
+        issuedAt = found.issue
         expiresAt = found.expiry
         notBefore = found.activity
         self.token = token
@@ -173,6 +176,7 @@ public struct AccessToken: ~Copyable {
         var rolesVersionValue: JSONValue?
         var accountVersion: Int64 = 0
         var rolesVersion: Int64 = 0
+        var issue = 0.0
         var expiry = 0.0
         var activity: Double?
 

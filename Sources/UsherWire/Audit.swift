@@ -77,6 +77,7 @@ extension Event {
         case .refreshReuse: return (.refreshReuse, isOurs ? .error : .warning)
         case .imported: return (.imported, error == nil ? .info : isOurs ? .error : .notice)
         case .exported: return (.exported, error == nil ? .info : isOurs ? .error : .notice)
+        case .backedUp: return (.backedUp, error == nil ? .info : isOurs ? .error : .notice)
         case .userAdded, .userChanged, .userDeleted, .userLoggedOut, .userShown, .roleChanged:
             return (kind ?? .refused, error == nil ? .info : isOurs ? .error : .notice)
         case _ where isOurs: return (.failure, .error)

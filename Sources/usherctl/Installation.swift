@@ -3,8 +3,7 @@ import UsherClient
 
 /// Where a daemon has its things.
 struct Installation: ParsableArguments {
-    @Option(help: ArgumentHelp("Look into the daemon of this app, usher@APP, instead of the usual one.", valueName: "app"))
-    var app: String?
+    @OptionGroup var place: StatePlace
 
     @Option(help: ArgumentHelp("The admin socket, where it is not the unit's.", valueName: "path"), completion: .file())
     var socket: String?
@@ -15,22 +14,14 @@ struct Installation: ParsableArguments {
     @Option(help: ArgumentHelp("The settings, where they are not the unit's.", valueName: "file"), completion: .file())
     var config: String?
 
-    @Option(help: ArgumentHelp("The state folder, where it is not the unit's.", valueName: "dir"), completion: .directory)
-    var state: String?
-
     @Option(help: ArgumentHelp("The daemon's program, where it is not beside this one.", valueName: "file"), completion: .file())
     var usherd: String?
 
-    func validate() throws {
-        if let app, app.isEmpty || app.contains("/") {
-            throw ValidationError("--app: an app's name is what stands behind usher@.")
-        }
-    }
-
+    var app: String? { place.app }
     var adminSocketPath: String { socket ?? app.map { "/run/usher/\($0)/admin.sock" } ?? UsherClient.usualAdminPath }
     var appSocketPath: String { appSocket ?? app.map { "/run/usher/\($0)/usher.sock" } ?? UsherClient.usualPath }
     var settings: String { config ?? "/etc/usher/\(app ?? "usher").toml" }
-    var stateFolder: String { state ?? app.map { "/var/lib/usher@\($0)" } ?? "/var/lib/usher" }
+    var stateFolder: String { place.folder }
     /// Whose members may ask.
     var group: String { app.map { "usher-\($0)" } ?? "usher" }
 
@@ -39,7 +30,7 @@ struct Installation: ParsableArguments {
     var adminSocketUnit: String { app.map { "usher-admin@\($0).socket" } ?? "usher-admin.socket" }
 
     /// Whether it is the one that the units start: with other places, systemd has nothing to say of it.
-    var isOfUnits: Bool { [socket, appSocket, config, state].allSatisfy { $0 == nil } }
+    var isOfUnits: Bool { [socket, appSocket, config, place.state].allSatisfy { $0 == nil } }
 
     private func unit(_ kind: String) -> String { app.map { "usher@\($0).\(kind)" } ?? "usher.\(kind)" }
 }

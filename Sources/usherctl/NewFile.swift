@@ -5,7 +5,8 @@ import UsherModel
 /// A file that appears at its place only when it is whole, in place of what was there.
 struct NewFile: ~Copyable {
     private let path: String
-    private let draft: String
+    /// Where it is until it is finished.
+    let draft: String
     private let descriptor: Int32
     private var isThere = false
 
@@ -35,5 +36,10 @@ struct NewFile: ~Copyable {
             throw Output.failure("\(path): \(errorText(errno)).")
         }
         isThere = true
+        // Where folders can be synced: then it is there after a power cut, too.
+        let folder = unsafe open(path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { return }
+        fsync(folder)
+        close(folder)
     }
 }

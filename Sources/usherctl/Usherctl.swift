@@ -14,7 +14,7 @@ struct Usherctl: AsyncParsableCommand {
         version: "usherctl \(Usher.version)",
         subcommands: [
             UserCommand.self, RoleCommand.self, Status.self, Clients.self, Metrics.self, Monitor.self, Audit.self, Top.self,
-            Calibrate.self, Doctor.self,
+            Backup.self, Restore.self, Check.self, Calibrate.self, Doctor.self,
         ])
 
     static func main() async {

@@ -1,13 +1,14 @@
 import Glibc
 import UsherModel
+import UsherSQLite
 
 /// The folder that holds what lasts: the database and, unless they come from elsewhere, the secrets. One daemon at a time owns it.
 struct StateFolder {
     let path: String
-    /// Held locked (flock(2)) as long as the process lives: the kernel lets go of it however the process ends.
-    private let lock: Int32
+    private let lock: StateLock
+
     /// The process that had it last, if that did not come to an orderly end.
-    let predecessor: String?
+    var predecessor: String? { lock.predecessor }
 
     var database: String { path + "/usher.db" }
     /// Whether there is one by now.
@@ -21,23 +22,7 @@ struct StateFolder {
             throw StartFailure("The state folder \(path) cannot be made: \(errorText(errno)).")
         }
         try Self.check(path)
-        let file = path + "/lock"
-        lock = unsafe open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard lock >= 0 else {
-            throw StartFailure("The state folder \(path) cannot be used: \(file): \(errorText(errno)).")
-        }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            let failure =
-                errno == EWOULDBLOCK
-                ? "Process \(Self.holder(lock)) uses the state folder \(path)." : "\(file): \(errorText(errno))."
-            throw StartFailure(failure)
-        }
-        let last = Self.holder(lock)
-        predecessor = last.isEmpty ? nil : last
-        let holder = "\(getpid())\n"
-        guard ftruncate(lock, 0) == 0, unsafe pwrite(lock, holder, holder.utf8.count, 0) == holder.utf8.count else {
-            throw StartFailure("The state folder \(path) cannot be written: \(file): \(errorText(errno)).")
-        }
+        lock = try StateLock(claiming: path)
     }
 
     /// Whoever else may write in it could put a database or secrets of his own there. (Its parents need no look: who may rename it can put
@@ -60,15 +45,8 @@ struct StateFolder {
         }
     }
 
-    /// An orderly end: nothing is left for the next one to be told of. (Not synced: after a power cut that follows at once it may be.)
-    func release() { ftruncate(lock, 0) }
-
-    /// What the one who has the lock wrote into it.
-    private static func holder(_ descriptor: Int32) -> String {
-        var text = [UInt8](repeating: 0, count: 20)
-        let count = unsafe pread(descriptor, &text, text.count, 0)
-        return String(decoding: text.prefix(max(count, 0)).prefix { (0x30...0x39).contains($0) }, as: UTF8.self)
-    }
+    /// See `StateLock`.
+    func release() { lock.release() }
 
     /// Writes a new file that no crash leaves half-written: synced, then renamed, then the folder synced.
     /// - Throws: what went wrong, and where.

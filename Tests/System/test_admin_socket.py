@@ -11,7 +11,7 @@ import pytest
 from .connection import Connection, assert_failure, assert_ok
 from .people import Person
 
-ADMINISTRATIVE = {"IMPORT", "EXPORT", "STATUS", "CLIENTS", "METRICS", "MONITOR", "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT", "ROLE_LIST", "ROLE_SHOW", "ROLE_GRANT", "ROLE_REVOKE", "ROLE_DELETE", "AUDIT"}
+ADMINISTRATIVE = {"IMPORT", "EXPORT", "BACKUP", "STATUS", "CLIENTS", "METRICS", "MONITOR", "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT", "ROLE_LIST", "ROLE_SHOW", "ROLE_GRANT", "ROLE_REVOKE", "ROLE_DELETE", "AUDIT"}
 
 
 @pytest.fixture(scope="module")

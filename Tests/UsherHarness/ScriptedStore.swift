@@ -14,6 +14,7 @@ public final class ScriptedStore: Store {
         case issue, oneTimeToken, confirmEmail, changePassword, resetPassword
         case clearStage, stage, commitStage, accounts
         case find, administer, users
+        case makeCopy, readCopy, dropCopy, tokensBefore
     }
 
     public typealias Step = @Sendable () throws(UsherError) -> Void

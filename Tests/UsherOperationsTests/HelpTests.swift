@@ -12,7 +12,7 @@ struct HelpTests {
         #expect(
             operations.map { $0["name"] as? String } == [
                 "REGISTER", "LOGIN", "VERIFY", "AUTHORIZE", "REFRESH", "REVOKE", "PASSWORD", "RECOVER", "RESET", "CONFIRM",
-                "PROFILE", "SESSIONS", "DELETE", "TOTP", "IMPORT", "EXPORT",
+                "PROFILE", "SESSIONS", "DELETE", "TOTP", "IMPORT", "EXPORT", "BACKUP",
                 "USER_ADD", "USER_SHOW", "USER_LIST", "USER_SET", "USER_DELETE", "USER_SESSIONS", "USER_LOGOUT", "ROLE_LIST",
                 "ROLE_SHOW", "ROLE_GRANT", "ROLE_REVOKE", "ROLE_DELETE", "AUDIT", "STATUS", "CLIENTS", "METRICS", "MONITOR",
                 "PING",
@@ -21,7 +21,8 @@ struct HelpTests {
         for operation in operations {
             let name = try #require(operation["name"] as? String)
             let isForAdministrators =
-                ["IMPORT", "EXPORT", "AUDIT", "STATUS", "CLIENTS", "METRICS", "MONITOR"].contains(name) || name.hasPrefix("USER_")
+                ["IMPORT", "EXPORT", "BACKUP", "AUDIT", "STATUS", "CLIENTS", "METRICS", "MONITOR"].contains(name)
+                || name.hasPrefix("USER_")
                 || name.hasPrefix("ROLE_")
             #expect(Set(operation.keys).subtracting(["socket"]) == ["name", "summary", "members", "example"])
             #expect(operation["socket"] as? String == (isForAdministrators ? "admin" : nil))

@@ -156,10 +156,10 @@ struct ImportTests {
     @Test func itEndsWithItsConnection() async {
         #expect(await batch([Self.user("ada")]).isOK)
         reconnect()
-        #expect(harness.service.hasAbandonedImport)
+        #expect(harness.service.hasAbandonedWork)
         #expect(await commit(1).field == "commit")
-        await harness.service.endAbandonedImport()
-        #expect(!harness.service.hasAbandonedImport)
+        await harness.service.endAbandonedWork()
+        #expect(!harness.service.hasAbandonedWork)
         // Nothing of it is left to stand in the way.
         #expect(await batch([Self.user("ada"), Self.user("bob")]).integer("staged") == 2)
         #expect(await commit(2).isOK)
