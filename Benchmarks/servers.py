@@ -17,6 +17,10 @@ class Failure(Exception):
     """Why nothing could be measured, in words for whoever ran the benchmark."""
 
 
+class Missing(Failure):
+    """Something to compare with is not installed."""
+
+
 class WrongReply(Failure):
     """A server answered, but not what it should have."""
 
@@ -60,8 +64,8 @@ class Server:
     def pid(self):
         return self.process.pid
 
-    def client(self):
-        return Client(self)
+    def client(self, socket_path=None):
+        return Client(self, socket_path or self.socket_path)
 
     def last_words(self):
         """The end of what the server wrote."""
@@ -101,11 +105,11 @@ class Server:
 class Client:
     """One connection, one request at a time."""
 
-    def __init__(self, server):
+    def __init__(self, server, socket_path):
         self.server = server
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(server.socket_path)
+        self.socket.connect(socket_path)
         self.replies = self.socket.makefile("rb")
 
     def __enter__(self):
