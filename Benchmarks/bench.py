@@ -12,6 +12,7 @@ sys.dont_write_bytecode = True
 import growth
 import machine
 import measures
+import plot
 import report
 from rig import Rig
 from servers import Failure, WrongReply
@@ -30,6 +31,7 @@ def options():
     parser.add_argument("--seconds", type=float, default=2, metavar="N", help="how long each load is measured (2)")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often each load is measured (5)")
     parser.add_argument("--json", metavar="FILE", help="where every figure of every round is written too")
+    parser.add_argument("--svg", metavar="FILE", help="where the goals and how far they are met are drawn")
     parser.add_argument("--only", metavar="NAMES", help=f"some of {','.join(MEASURES)} (all)")
     parser.add_argument("--folder", default="/var/tmp", metavar="DIR", help="where its temporary folder is: a disk (/var/tmp)")
     given = parser.parse_args()
@@ -76,6 +78,9 @@ def main():
         with open(given.json, "w") as file:
             json.dump(run, file, indent=1)
             file.write("\n")
+    if given.svg:
+        with open(given.svg, "w") as file:
+            file.writelines(f"{line}\n" for line in plot.svg(run))
     print(report.text(run))
     return 0
 

@@ -197,7 +197,7 @@ def login(rig):
     Here the daemon has every processor but the load's: with two, the thread that hashes and the one that verifies share one.
     """
     processors = os.sched_getaffinity(0) - {rig.load_cpu} or {rig.load_cpu}
-    rounds = []
+    rounds, workers = [], 0
     with rig.daemon("login-state", processors, settings=False) as daemon:
         file, _, _ = verify_requests(rig, daemon)
         names = [f"login_{number}" for number in range(LOGIN_CLIENTS)]
@@ -214,12 +214,12 @@ def login(rig):
             with _logins(rig, daemon, logins) as beside_logins:
                 beside = rig.load(daemon, *verifying_open)
             with _logins(rig, daemon, logins) as only_logins:
-                busy = _hashing_share(daemon, rig.seconds)
+                busy, workers = _hashing_share(daemon, rig.seconds)
             rounds.append({
                 "verify_rate": rate, "alone": alone, "beside": beside, "login": only_logins[0], "login_beside": beside_logins[0],
                 "pool_busy": busy, "overflow_ms": _overflow(daemon),
             })
-    return {"clients": LOGIN_CLIENTS, "processors": sorted(processors), "rounds": rounds}
+    return {"clients": LOGIN_CLIENTS, "processors": sorted(processors), "workers": workers, "rounds": rounds}
 
 
 @contextlib.contextmanager
@@ -239,11 +239,11 @@ def _logins(rig, daemon, requests):
 
 
 def _hashing_share(daemon, seconds):
-    """For which share of the time the threads that hash were not asleep."""
+    """For which share of the time the threads that hash were not asleep, and how many they are."""
     began, before = time.monotonic(), machine.awake_seconds(daemon.pid, "usher-hash")[0]
     time.sleep(seconds)
     after, workers = machine.awake_seconds(daemon.pid, "usher-hash")
-    return (after - before) / workers / (time.monotonic() - began)
+    return (after - before) / workers / (time.monotonic() - began), workers
 
 
 def _overflow(daemon):

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import time
 
-PATIENCE = 10  # seconds to begin, to answer, to end
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -37,6 +36,9 @@ def tied_to(processors):
 
 class Server:
     """A process that listens on a Unix socket: running, and accepting, inside `with`; ended by its PID after it."""
+
+    # Seconds to begin, to answer, to end.
+    patience = 10
 
     def __init__(self, name, command, socket_path, processors, log, environment):
         self.name, self.command, self.socket_path = name, command, socket_path
@@ -79,7 +81,7 @@ class Server:
             raise Failure(f"{self.name} ended with status {status}:\n{self.last_words()}")
 
     def _await_socket(self):
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self.patience
         while True:
             self.check()
             with socket.socket(socket.AF_UNIX) as attempt:
@@ -95,7 +97,7 @@ class Server:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(PATIENCE + 5)
+                self.process.wait(self.patience + 5)
             except subprocess.TimeoutExpired:
                 print(f"{self.name} did not end on SIGTERM and was killed", flush=True)
                 self.process.kill()
@@ -108,7 +110,7 @@ class Client:
     def __init__(self, server, socket_path):
         self.server = server
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(server.patience)
         self.socket.connect(socket_path)
         self.replies = self.socket.makefile("rb")
 
