@@ -6,7 +6,7 @@ from html import escape
 
 from goals import AT_LEAST, judged, spread
 
-ROW, LABEL, WIDTH, FIGURE = 24, 400, 480, 260
+ROW, LABEL, WIDTH, FIGURE = 24, 380, 480, 260
 # Factors of two that fit on either side of the goal.
 LEFT, RIGHT = 2, 3
 SCALE = WIDTH / (LEFT + RIGHT)
@@ -38,7 +38,7 @@ def svg(run):
         places = [GOAL + SCALE * _better(goal, value) for value in (statistics.median(values), min(values), max(values))]
         left, right = min(GOAL, places[0]), max(GOAL, places[0])
         bound = f"{goal.relation} {goal.bound:,} {goal.unit}"
-        yield f'<text x="{LABEL - 80}" y="{y + 13}" text-anchor="end">{escape(goal.what)}</text>'
+        yield f'<text x="{LABEL - 16}" y="{y + 13}" text-anchor="end">{escape(goal.what)}</text>'
         yield f'<rect x="{left:.1f}" y="{y}" width="{max(right - left, 1):.1f}" height="16" fill="{"#3a7" if met else "#c43"}"/>'
         yield f'<path d="M{min(places[1:]):.1f} {y + 8}H{max(places[1:]):.1f}" stroke="#000"/>'
         text = f"{spread(values, goal.places)}; {bound}"
