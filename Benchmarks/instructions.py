@@ -143,7 +143,7 @@ def main():
         return 0
     if compare(measured, json.load(open(ALLOWED))):
         return 0
-    print(f"A request may take {GROWTH - 1:.0%} more than {os.path.relpath(ALLOWED)} says. If it must: instructions.py --accept, and say why.")
+    print(f"A request may take {GROWTH - 1:.0%} more than {os.path.relpath(ALLOWED)} says; Benchmarks/README.md tells how to change that.")
     return 1
 
 

@@ -15,8 +15,10 @@ GOAL = LABEL + LEFT * SCALE
 
 def _better(goal, value):
     """By which power of two the value is better than its goal, within the picture."""
-    if goal.bound == 0 or value == 0:
-        return 0 if value == goal.bound else RIGHT if (goal.relation == AT_LEAST) == (value > goal.bound) else -LEFT
+    if value == goal.bound:
+        return 0
+    if goal.bound <= 0 or value <= 0:
+        return RIGHT if (goal.relation == AT_LEAST) == (value > goal.bound) else -LEFT
     power = math.log2(value / goal.bound)
     return min(max(power if goal.relation == AT_LEAST else -power, -LEFT), RIGHT)
 
