@@ -3,7 +3,9 @@
 PACKAGES      = g++ libssl-dev libcrypt-dev libargon2-dev libpwquality-dev libcrack2-dev cracklib-runtime libsystemd-dev libsqlite3-dev \
                 libtomlplusplus-dev pkg-config dpkg-dev socat
 TEST_PACKAGES = mandoc openssl python3 python3-venv python3-pytest python3-jwt python3-django python3-argon2 python3-passlib \
-                ruby ruby-jwt ruby-bcrypt php-cli systemd
+                ruby ruby-jwt ruby-bcrypt php-cli systemd valgrind
+# What the benchmarks compare with.
+BENCH_PACKAGES = gcc redis-server python3-jwt ruby ruby-jwt
 
 # A release has the Swift and C++ runtimes in it and needs only Debian's own libraries. (The C++ library is found in a folder where there is
 # only the static one; relative relocations, packed, take 4 KB instead of 550.)
@@ -30,7 +32,7 @@ BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/usherctl
 ZSH_COMPLETION  = $(DESTDIR)$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_usherctl
 FISH_COMPLETION = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/usherctl.fish
 
-.PHONY: build run install uninstall deb test test-systemd check lint test-tsan fuzz bench deps test-deps clean
+.PHONY: build run install uninstall deb test test-systemd check lint test-tsan fuzz bench instructions deps test-deps clean
 
 build: deps
 	@mkdir -p .build/static && ln -sf "$$(g++ -print-file-name=libstdc++.a)" .build/static/
@@ -95,6 +97,7 @@ test-systemd: test-deps build
 check: lint test-deps
 	swift build $(STRICT) --build-tests
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory instructions
 
 lint:
 	swift format lint --strict --recursive Sources Tests Package.swift
@@ -106,7 +109,12 @@ fuzz: deps
 	@Tests/Fuzz/run 30
 
 bench: build
-	@python3 Benchmarks/bench.py --usherd $(USHERD)
+	@Tests/packages $(BENCH_PACKAGES) || echo "What needs them is skipped."
+	@python3 Benchmarks/bench.py --usherd $(USHERD) --json .build/bench.json --svg .build/bench.svg
+
+# Whether a request takes more instructions than it did.
+instructions: build
+	@python3 Benchmarks/instructions.py --usherd $(USHERD)
 
 deps:
 	@Tests/packages $(PACKAGES)

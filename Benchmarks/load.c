@@ -132,13 +132,21 @@ static void answered(struct load *load, struct connection *connection, const cha
     if (load->phase != DRAINING && load->options.rate == 0) send_any(load, connection, load->now);
 }
 
+/* The LF that ends a reply, or NULL. A value from Redis has one behind its length too. */
+static char *reply_end(const struct load *load, char *from, char *end)
+{
+    char *newline = memchr(from, '\n', (size_t)(end - from));
+    if (newline && load->options.redis) newline = memchr(newline + 1, '\n', (size_t)(end - newline - 1));
+    return newline;
+}
+
 static void readable(struct load *load, struct connection *connection)
 {
-    size_t scanned = connection->in_length;
+    size_t scanned = load->options.redis ? 0 : connection->in_length;
     if (!connection_read(connection)) return;
     load->now = nanoseconds(CLOCK_MONOTONIC);
     char *start = connection->in, *from = start + scanned, *end = start + connection->in_length, *newline;
-    while ((newline = memchr(from, '\n', (size_t)(end - from)))) {
+    while ((newline = reply_end(load, from, end))) {
         answered(load, connection, start, (size_t)(newline - start));
         start = from = newline + 1;
     }
@@ -294,6 +302,7 @@ int main(int count, char **arguments)
     }
     if (load.options.connections > 0) load.requests = requests_read(load.options.requests);
     if (load.options.echo) requests_expect_echo(&load.requests);
+    if (load.options.redis) requests_ask_redis(&load.requests);
     if (load.options.refresh && load.requests.count < load.options.connections)
         errx(1, "%s: fewer tokens than connections", load.options.requests);
     start(&load);

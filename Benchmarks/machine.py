@@ -65,3 +65,13 @@ def wake_ups(pid):
 
 def threads(pid):
     return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def awake_seconds(pid, prefix):
+    """For how long the threads whose name begins with `prefix` have run or wanted a processor, and how many there are."""
+    awake, count = 0, 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        if (task / "comm").read_text().startswith(prefix):
+            running, waiting, _ = map(int, (task / "schedstat").read_text().split())
+            awake, count = awake + running + waiting, count + 1
+    return awake / 1e9, count

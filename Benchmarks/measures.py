@@ -1,22 +1,30 @@
 """The measurements: each returns its figures as they came, round by round; `report.py` makes sense of them."""
 
 import contextlib
+import json
 import os
+import random
 import subprocess
 import sys
 import time
 
 import machine
 import tokens
-from servers import WrongReply
+from servers import Failure, Missing, WrongReply
 
 # Name, connections, requests in flight on each, and whether server and client share a processor.
 SHAPES = [("64x1", 64, 1, False), ("8x32", 8, 32, False), ("1x1", 1, 1, True)]
+# The value of a session in Redis, in bytes.
+SESSION = 300
 REFRESH_CLIENTS = 64
 STARTS = 20
 IDLE_SECONDS = 5
 LOGIN_CLIENTS = 8
-LOGIN_VERIFY_RATE = 5_000
+# LOGINs that fill the queue, those that up to 64 workers are at counted; those that then come on top; and how many of them may find
+# that a place has become free.
+CROWD = 192
+OVERFLOW = 100
+OVERFLOW_TAKEN = 10
 # What SQLite appends to its log for one changed page.
 LOG_FRAME = 24 + 4096
 
@@ -25,14 +33,14 @@ def progress(text):
     print(f"  {text}", file=sys.stderr, flush=True)
 
 
-def _register(client, username):
+def register(client, username):
     return client.ask("REGISTER", username=username, email=f"{username}@example.com", password=tokens.PASSWORD)
 
 
-def _requests(rig, daemon):
+def verify_requests(rig, daemon):
     """A file of VERIFY requests; throws if the daemon does not answer the first of each kind as it should."""
     with daemon.client() as client:
-        model = _register(client, tokens.USERNAME)["access_token"]
+        model = register(client, tokens.USERNAME)["access_token"]
         lines = tokens.verify_requests(model, rig.secret.encode())
         for expected, request in [lines[0], lines[1], lines[tokens.BAD_ONE_IN]]:
             reply = client.line(request)
@@ -43,28 +51,64 @@ def _requests(rig, daemon):
 
 
 def verify(rig):
-    """VERIFY beside the echo of the very same lines, in turns."""
+    """VERIFY beside the echo of the very same lines, GET of a session from Redis, and the bare checking of the tokens, in turns."""
     rounds = []
-    with rig.echo() as echo, rig.daemon("state") as daemon:
+    with contextlib.ExitStack() as servers:
+        echo, daemon = servers.enter_context(rig.echo()), servers.enter_context(rig.daemon("state"))
+        redis = rig.redis()
         with daemon.client() as client:
             version = client.ask("PING").get("version")
-        file, token_bytes, line_bytes = _requests(rig, daemon)
+        file, token_bytes, line_bytes = verify_requests(rig, daemon)
+        runs = [("echo", echo, ["--requests", file, "--echo"]), ("usherd", daemon, ["--requests", file])]
+        if redis:
+            servers.enter_context(redis)
+            runs.append(("redis", redis, ["--requests", _sessions_in(rig, redis), "--redis"]))
         for number in range(rig.rounds):
             progress(f"VERIFY, round {number + 1} of {rig.rounds}")
-            figures = {}
+            figures = {"bare_us": rig.bare(file)}
             for name, connections, depth, shared in SHAPES:
                 cpu = rig.server_cpu if shared else rig.load_cpu
-                options = ["--requests", file, "--connections", connections, "--depth", depth, "--seed", 1 + 1000 * number]
-                runs = [("echo", echo, ["--echo"]), ("usherd", daemon, [])]
-                if number % 2 == 1:
-                    runs.reverse()
-                figures[name] = {who: rig.load(server, *options, *more, cpu=cpu) for who, server, more in runs}
+                options = ["--connections", connections, "--depth", depth, "--seed", 1 + 1000 * number]
+                figures[name] = {
+                    who: rig.load(server, *options, *more, cpu=cpu) for who, server, more in runs[:: -1 if number % 2 else 1]
+                }
             rounds.append(figures)
         after = machine.resident_bytes(daemon.pid)
     return {
         "version": version, "token_bytes": token_bytes, "line_bytes": line_bytes, "tokens": tokens.DISTINCT,
-        "rounds": rounds, "resident_bytes_after": after,
+        "redis": redis is not None, "rounds": rounds, "resident_bytes_after": after,
     }
+
+
+def _sessions_in(rig, redis):
+    """As many sessions as there are tokens, put into Redis; a file of what to ask for and what must come."""
+    chance = random.Random(2)
+    sessions = [(f"session:{chance.getrandbits(128):032x}", f"{chance.getrandbits(4 * SESSION):0{SESSION}x}") for _ in range(tokens.DISTINCT)]
+    with redis.client() as client:
+        for key, value in sessions:
+            if client.line(f"SET {key} {value}\r".encode()) != b"+OK\r":
+                raise WrongReply("redis does not keep what it is given")
+    return rig.write("sessions", [f"{value}\t{key}".encode() for key, value in sessions])
+
+
+def apps(rig):
+    """What an app spends on a token when it asks Usher, and with its own library. App and daemon share a processor, as in 1 × 1."""
+    languages = {"python": ["/usr/bin/python3", "app.py"], "ruby": ["/usr/bin/ruby", "app.rb"]}
+    rounds = {name: [] for name in languages}
+    skipped = {}
+    with rig.daemon("apps") as daemon:
+        file, _, _ = verify_requests(rig, daemon)
+        for number in range(rig.rounds):
+            progress(f"apps, round {number + 1} of {rig.rounds}")
+            for name, (interpreter, script) in languages.items():
+                command = [interpreter, rig.source(script), daemon.socket_path, file, rig.seconds / 2]
+                try:
+                    figures = rig.output(script, rig.server_cpu, *command, "theirs" if number % 2 else "ours")
+                except Missing as missing:
+                    skipped[name] = str(missing)
+                else:
+                    rounds[name].append(json.loads(figures))
+    return {"rounds": rounds, "skipped": skipped}
 
 
 def _syncs_per_second(folder, seconds):
@@ -88,7 +132,7 @@ def refresh(rig):
     with rig.daemon("state") as daemon, daemon.client() as client:
         names = [f"refresh_{number}" for number in range(REFRESH_CLIENTS)]
         for name in names:
-            _register(client, name)
+            register(client, name)
         for number in range(rig.rounds):
             progress(f"REFRESH, round {number + 1} of {rig.rounds}")
             fresh = [client.ask("LOGIN", username=name, password=tokens.PASSWORD)["refresh_token"].encode() for name in names]
@@ -111,7 +155,7 @@ def start(rig):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(rig.path("echo.sock"))
         echoes.append(rig.first_answer(rig.path("echo.sock"), rig.echo_command()))
-        daemons.append(rig.first_answer(rig.path("usher.sock"), rig.daemon_command("state")))
+        daemons.append(rig.first_answer(rig.path("state.sock"), rig.daemon_command("state")))
     return {"echo_ms": echoes, "usherd_ms": daemons}
 
 
@@ -148,35 +192,80 @@ def binary(rig):
 
 
 def login(rig):
-    """LOGIN with the daemon's own password scheme, as much as it takes, and VERIFY at a fixed rate without and with it.
+    """LOGIN with the daemon's own password scheme, as much as it takes, and VERIFY at half its capacity without and with it.
 
     Here the daemon has every processor but the load's: with two, the thread that hashes and the one that verifies share one.
     """
     processors = os.sched_getaffinity(0) - {rig.load_cpu} or {rig.load_cpu}
-    rounds = []
+    rounds, workers = [], 0
     with rig.daemon("login-state", processors, settings=False) as daemon:
-        file, _, _ = _requests(rig, daemon)
+        file, _, _ = verify_requests(rig, daemon)
         names = [f"login_{number}" for number in range(LOGIN_CLIENTS)]
         with daemon.client() as client:
             for name in names:
-                _register(client, name)
+                register(client, name)
         logins = rig.write("login", [tokens.login_request(name) for name in names])
-        verifying = ["--requests", file, "--connections", 8, "--depth", 64, "--open", LOGIN_VERIFY_RATE]
+        verifying = ["--requests", file, "--connections", 64]
         for number in range(rig.rounds):
             progress(f"LOGIN, round {number + 1} of {rig.rounds}")
-            alone = rig.load(daemon, *verifying)
-            # It begins before the VERIFY load and ends after it.
-            load = rig.begin_load(
-                daemon, "--requests", logins, "--connections", LOGIN_CLIENTS, "--warmup", 0.3, seconds=rig.seconds + 0.5)
+            rate = rig.load(daemon, *verifying)["requests_per_second"] / 2
+            verifying_open = [*verifying, "--depth", 64, "--open", f"{rate:.0f}"]
+            alone = rig.load(daemon, *verifying_open)
+            with _logins(rig, daemon, logins) as beside_logins:
+                beside = rig.load(daemon, *verifying_open)
+            with _logins(rig, daemon, logins) as only_logins:
+                busy, workers = _hashing_share(daemon, rig.seconds)
+            rounds.append({
+                "verify_rate": rate, "alone": alone, "beside": beside, "login": only_logins[0], "login_beside": beside_logins[0],
+                "pool_busy": busy, "overflow_ms": _overflow(daemon),
+            })
+    return {"clients": LOGIN_CLIENTS, "processors": sorted(processors), "workers": workers, "rounds": rounds}
+
+
+@contextlib.contextmanager
+def _logins(rig, daemon, requests):
+    """LOGINs from before to after what is done within; the list has their figures afterwards."""
+    figures = []
+    load = rig.begin_load(
+        daemon, "--requests", requests, "--connections", LOGIN_CLIENTS, "--warmup", 0.3, seconds=rig.seconds + 1)
+    try:
+        time.sleep(0.3)
+        yield figures
+    except BaseException:
+        load.kill()
+        load.wait()
+        raise
+    figures.append(rig.finish_load(daemon, load))
+
+
+def _hashing_share(daemon, seconds):
+    """For which share of the time the threads that hash were not asleep, and how many they are."""
+    began, before = time.monotonic(), machine.awake_seconds(daemon.pid, "usher-hash")[0]
+    time.sleep(seconds)
+    after, workers = machine.awake_seconds(daemon.pid, "usher-hash")
+    return (after - before) / workers / (time.monotonic() - began), workers
+
+
+def _overflow(daemon):
+    """How long LOGINs took, each in milliseconds, that were answered `busy` because as many waited as may."""
+    request, latencies = tokens.login_request("login_0"), []
+    with contextlib.ExitStack() as clients:
+        crowd = [clients.enter_context(daemon.client()) for _ in range(CROWD)]
+        for client in crowd:
+            client.socket.sendall(request + b"\n")
+        time.sleep(0.02)
+        for _ in range(OVERFLOW):
+            client = clients.enter_context(daemon.client())
+            began = time.monotonic()
+            client.socket.settimeout(0.02)
             try:
-                beside = rig.load(daemon, *verifying)
-            except BaseException:
-                load.kill()
-                load.wait()
-                raise
-            rounds.append({"alone": alone, "beside": beside, "login": rig.finish_load(daemon, load)})
-    return {"clients": LOGIN_CLIENTS, "verify_rate": LOGIN_VERIFY_RATE, "processors": sorted(processors), "rounds": rounds}
-
-
-# In this order: the later ones find the state folder that the first one has filled.
-ALL = {"verify": verify, "refresh": refresh, "start": start, "idle": idle, "login": login, "binary": binary}
+                reply = client.line(request)
+            except Failure:
+                # A place had become free, and this one has it now.
+                continue
+            latencies.append((time.monotonic() - began) * 1000)
+            if not reply.startswith(b'{"ok":false,"error":"busy"'):
+                raise WrongReply(f"a LOGIN too many was answered with {reply[:300].decode(errors='replace')}")
+    if len(latencies) < OVERFLOW - OVERFLOW_TAKEN:
+        raise Failure("the queue of LOGINs did not overflow")
+    return latencies

@@ -10,11 +10,12 @@ static _Noreturn void usage(void)
 {
     fprintf(stderr,
             "usage: load --socket PATH --requests FILE [--connections 1] [--depth 1] [--seconds 2] [--warmup 0.5]\n"
-            "            [--seed 1] [--server PID] [--idle 0] [--echo | --refresh | --open RATE]\n"
+            "            [--seed 1] [--server PID] [--idle 0] [--echo | --redis | --refresh | --open RATE]\n"
             "FILE holds lines of EXPECTED<TAB>REQUEST; a reply must begin with EXPECTED, without it with {\"ok\":true.\n"
             "--server PID   tells the CPU time that the server uses for a request\n"
             "--idle N       holds N more connections, on which nothing is sent; with --connections 0 no FILE is needed\n"
             "--echo         each reply must be the request itself\n"
+            "--redis        each request is a key, which Redis is asked for; its value must be EXPECTED, to the last byte\n"
             "--refresh      FILE holds refresh tokens, one for each connection; each is exchanged over and over\n"
             "--open RATE    so many requests a second, sent when they are due\n");
     exit(1);
@@ -22,7 +23,7 @@ static _Noreturn void usage(void)
 
 struct options options_parse(int count, char **arguments)
 {
-    enum { SOCKET = 1, REQUESTS, CONNECTIONS, DEPTH, SECONDS, WARMUP, SEED, SERVER, IDLE, ECHO, REFRESH, OPEN };
+    enum { SOCKET = 1, REQUESTS, CONNECTIONS, DEPTH, SECONDS, WARMUP, SEED, SERVER, IDLE, ECHO, REDIS, REFRESH, OPEN };
     static const struct option known[] = {
         {"socket", required_argument, NULL, SOCKET},
         {"requests", required_argument, NULL, REQUESTS},
@@ -34,6 +35,7 @@ struct options options_parse(int count, char **arguments)
         {"server", required_argument, NULL, SERVER},
         {"idle", required_argument, NULL, IDLE},
         {"echo", no_argument, NULL, ECHO},
+        {"redis", no_argument, NULL, REDIS},
         {"refresh", no_argument, NULL, REFRESH},
         {"open", required_argument, NULL, OPEN},
         {0},
@@ -52,6 +54,7 @@ struct options options_parse(int count, char **arguments)
         case SERVER: options.server = (pid_t)strtol(optarg, NULL, 10); break;
         case IDLE: options.idle = strtoul(optarg, NULL, 10); break;
         case ECHO: options.echo = true; break;
+        case REDIS: options.redis = true; break;
         case REFRESH: options.refresh = true; break;
         case OPEN: options.rate = strtod(optarg, NULL); break;
         default: usage();
@@ -59,7 +62,7 @@ struct options options_parse(int count, char **arguments)
     }
     bool sends = options.connections > 0;
     if (optind != count || !options.socket || (sends && !options.requests) || options.depth == 0 || options.seconds <= 0) usage();
-    if (options.echo + options.refresh + (options.rate > 0) > 1 || (options.rate > 0 && !sends)) usage();
+    if (options.echo + options.redis + options.refresh + (options.rate > 0) > 1 || (options.rate > 0 && !sends)) usage();
     if (options.refresh && options.depth != 1) errx(1, "a session has one refresh token: --refresh needs --depth 1");
     return options;
 }

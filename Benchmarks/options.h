@@ -14,7 +14,7 @@ struct options {
     double rate; /* requests a second; 0: closed loop */
     uint64_t seed;
     pid_t server; /* 0: not told */
-    bool echo, refresh;
+    bool echo, redis, refresh;
 };
 
 /* Ends the process, and says how it is used, when the arguments make no sense. */

@@ -57,3 +57,17 @@ void requests_expect_echo(struct requests *requests)
         request->expected_length = request->length - 1;
     }
 }
+
+void requests_ask_redis(struct requests *requests)
+{
+    for (size_t i = 0; i < requests->count; i++) {
+        struct request *request = &requests->all[i];
+        char *line, *expected;
+        int length = asprintf(&line, "*2\r\n$3\r\nGET\r\n$%zu\r\n%.*s\r\n", request->length - 1, (int)request->length - 1,
+                              request->line);
+        int expected_length = asprintf(&expected, "$%zu\r\n%.*s\r", request->expected_length,
+                                       (int)request->expected_length, request->expected);
+        if (length < 0 || expected_length < 0) err(1, "asprintf");
+        *request = (struct request){line, (size_t)length, expected, (size_t)expected_length};
+    }
+}

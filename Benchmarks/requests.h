@@ -24,4 +24,8 @@ struct requests requests_read(const char *path);
 /* From now on each reply must be the request itself. */
 void requests_expect_echo(struct requests *requests);
 
+/* From now on each line is a key that Redis is asked for (GET, as RESP), and what is expected is its whole value.
+   No value may hold an LF. */
+void requests_ask_redis(struct requests *requests);
+
 #endif

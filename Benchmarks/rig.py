@@ -8,17 +8,30 @@ import subprocess
 import tempfile
 
 import machine
-from servers import Failure, Server, WrongReply, tied_to
+from servers import Failure, Missing, Server, WrongReply, tied_to
 
 SOURCES = os.path.dirname(os.path.abspath(__file__))
 TOOLS = {
     "echo": ["echo.c"],
     "load": ["load.c", "options.c", "connection.c", "requests.c", "latency.c"],
     "start": ["start.c"],
+    "bare": ["bare.c", "requests.c", "-lcrypto"],
 }
 FLAGS = ["-O2", "-Wall", "-Wextra", "-Werror"]
+IDLE_CONNECTIONS = 10_000
 # Cheap hashes, for measurements that need accounts but not their passwords; tokens that outlive the longest run.
-SETTINGS = '[password]\nscheme = "bcrypt"\ncost = 4\n\n[token]\naccess_expiry = "24h"\n'
+SETTINGS = f"""\
+[password]
+scheme = "bcrypt"
+cost = 4
+
+[token]
+access_expiry = "24h"
+
+[socket]
+max_connections = {IDLE_CONNECTIONS + 100}
+max_connections_per_uid = {IDLE_CONNECTIONS + 100}
+"""
 
 
 class Rig:
@@ -54,7 +67,8 @@ class Rig:
         return os.path.join(self.folder, name)
 
     def _build(self, tool, sources):
-        command = ["cc", *FLAGS, "-o", self.path(tool), *(os.path.join(SOURCES, source) for source in sources)]
+        files = [os.path.join(SOURCES, source) if source.endswith(".c") else source for source in sources]
+        command = ["cc", *FLAGS, "-o", self.path(tool), *files]
         try:
             done = subprocess.run(command, capture_output=True, text=True)
         except FileNotFoundError as error:
@@ -79,16 +93,29 @@ class Rig:
     def echo_command(self):
         return [self.path("echo"), self.path("echo.sock")]
 
+    def redis(self):
+        """A Redis that writes nothing to disk; None where there is none."""
+        program = shutil.which("redis-server")
+        if program is None:
+            return None
+        socket = self.path("redis.sock")
+        command = [program, "--port", "0", "--unixsocket", socket, "--dir", self.folder, "--save", "", "--appendonly", "no"]
+        return Server("redis", command, socket, {self.server_cpu}, self.path("redis.log"), os.environ)
+
     def daemon(self, state, processors=None, settings=True):
+        """One for each state folder may run at a time."""
         return Server(
-            self.server_name, self.daemon_command(state, settings), self.path("usher.sock"), processors or {self.server_cpu},
-            self.path("usherd.log"), self.environment)
+            self.server_name, self.daemon_command(state, settings), self.path(f"{state}.sock"), processors or {self.server_cpu},
+            self.path(f"{state}.log"), self.environment)
 
     def daemon_command(self, state, settings=True):
         folder = self.path(state)
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        command = [self.usherd, "--listen", self.path("usher.sock"), "--state", folder]
-        return command + (["--config", self.path("settings.toml")] if settings else [])
+        command = [self.usherd, "--listen", self.path(f"{state}.sock"), "--admin-listen", self.admin_socket(state)]
+        return command + ["--state", folder] + (["--config", self.path("settings.toml")] if settings else [])
+
+    def admin_socket(self, state):
+        return self.path(f"{state}-admin.sock")
 
     # MARK: Tools
 
@@ -121,9 +148,27 @@ class Rig:
 
     def first_answer(self, socket, command):
         """Milliseconds from before the fork to the first reply."""
-        done = subprocess.run(
-            [self.path("start"), str(self.server_cpu), socket, *command], capture_output=True, text=True,
-            env=self.environment, preexec_fn=tied_to({self.load_cpu}))
+        return float(self.output("start", self.load_cpu, self.path("start"), self.server_cpu, socket, *command)) / 1000
+
+    def bare(self, file):
+        """Microseconds of CPU that nothing but the checking of a token takes."""
+        return float(self.output("bare", self.server_cpu, self.path("bare"), file, self.seconds / 2))
+
+    @staticmethod
+    def source(name):
+        return os.path.join(SOURCES, name)
+
+    def output(self, tool, cpu, *command):
+        """What a tool prints that is pinned to `cpu`. Throws `Missing` when it, or what it stands on, is not there."""
+        try:
+            done = subprocess.run(
+                [*map(str, command)], capture_output=True, text=True, env=self.environment, preexec_fn=tied_to({cpu}))
+        except FileNotFoundError as error:
+            raise Missing(f"there is no {error.filename}") from error
+        if done.returncode == 3:
+            raise Missing(f"{tool} lacks its library")
+        if done.returncode == 2:
+            raise WrongReply(f"{tool}: {done.stderr}")
         if done.returncode != 0:
-            raise Failure(f"{os.path.basename(command[0])} can't be started: {done.stderr}")
-        return float(done.stdout) / 1000
+            raise Failure(f"{tool}: {done.stderr}")
+        return done.stdout

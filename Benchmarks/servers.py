@@ -8,13 +8,16 @@ import socket
 import subprocess
 import time
 
-PATIENCE = 10  # seconds to begin, to answer, to end
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
 class Failure(Exception):
     """Why nothing could be measured, in words for whoever ran the benchmark."""
+
+
+class Missing(Failure):
+    """Something to compare with is not installed."""
 
 
 class WrongReply(Failure):
@@ -33,6 +36,9 @@ def tied_to(processors):
 
 class Server:
     """A process that listens on a Unix socket: running, and accepting, inside `with`; ended by its PID after it."""
+
+    # Seconds to begin, to answer, to end.
+    patience = 10
 
     def __init__(self, name, command, socket_path, processors, log, environment):
         self.name, self.command, self.socket_path = name, command, socket_path
@@ -60,8 +66,8 @@ class Server:
     def pid(self):
         return self.process.pid
 
-    def client(self):
-        return Client(self)
+    def client(self, socket_path=None):
+        return Client(self, socket_path or self.socket_path)
 
     def last_words(self):
         """The end of what the server wrote."""
@@ -75,7 +81,7 @@ class Server:
             raise Failure(f"{self.name} ended with status {status}:\n{self.last_words()}")
 
     def _await_socket(self):
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + self.patience
         while True:
             self.check()
             with socket.socket(socket.AF_UNIX) as attempt:
@@ -91,7 +97,7 @@ class Server:
         if self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(PATIENCE + 5)
+                self.process.wait(self.patience + 5)
             except subprocess.TimeoutExpired:
                 print(f"{self.name} did not end on SIGTERM and was killed", flush=True)
                 self.process.kill()
@@ -101,11 +107,11 @@ class Server:
 class Client:
     """One connection, one request at a time."""
 
-    def __init__(self, server):
+    def __init__(self, server, socket_path):
         self.server = server
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE)
-        self.socket.connect(server.socket_path)
+        self.socket.settimeout(server.patience)
+        self.socket.connect(socket_path)
         self.replies = self.socket.makefile("rb")
 
     def __enter__(self):

@@ -46,7 +46,16 @@ public struct JSONWriter: Sendable {
     public mutating func value(_ string: String) {
         comma()
         bytes.append(UInt8(ascii: "\""))
-        for byte in string.utf8 { appendEscaped(byte) }
+        var string = string
+        string.withUTF8 { text in
+            var plain = 0
+            for index in text.indices where Self.isEscaped(unsafe text[index]) {
+                unsafe bytes.append(contentsOf: text[plain..<index])
+                unsafe appendEscaped(text[index])
+                plain = index + 1
+            }
+            unsafe bytes.append(contentsOf: text[plain...])
+        }
         bytes.append(UInt8(ascii: "\""))
         needsComma = true
     }
@@ -194,6 +203,10 @@ public struct JSONWriter: Sendable {
         unsafe text.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
     }
 
+    private static func isEscaped(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7f
+    }
+
     private mutating func appendEscaped(_ byte: UInt8) {
         switch byte {
         case UInt8(ascii: "\""): append("\\\"")
@@ -201,12 +214,11 @@ public struct JSONWriter: Sendable {
         case 0x0a: append("\\n")
         case 0x0d: append("\\r")
         case 0x09: append("\\t")
-        case ..<0x20, 0x7f:
+        default:
             append("\\u00")
             for digit in [byte >> 4, byte & 0xf] {
                 bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
             }
-        default: bytes.append(byte)
         }
     }
 }

@@ -24,7 +24,8 @@ struct Backup: DeferredRequest {
         let underWay = try service.claimBackup(for: attempt.caller)
         defer { underWay.isBusy = false }
         do throws(UsherError) {
-            let size = try await service.store.makeCopy()
+            let act = service.act(Self.operation, of: attempt).entry(on: nil, Event.Change(before: nil, after: nil))
+            let size = try await service.store.makeCopy { act }
             attempt.remark = "\(size.grouped) bytes"
             return Made(size: size)
         } catch {

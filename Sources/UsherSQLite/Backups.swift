@@ -1,8 +1,8 @@
 public import UsherModel
 
 extension SQLiteStore {
-    public func makeCopy() async throws(UsherError) -> Int {
-        try await perform { [copyPath] transaction throws(StoreFault) in
+    public func makeCopy(audit: @escaping AuditNote<Void>) async throws(UsherError) -> Int {
+        try await perform(audit) { [copyPath] transaction throws(StoreFault) in
             transaction.database.copy = nil
             transaction.database.copy = try DatabaseCopy(of: transaction.database, at: copyPath)
         }

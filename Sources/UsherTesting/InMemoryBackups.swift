@@ -2,8 +2,9 @@ public import UsherModel
 
 extension InMemoryStore {
     /// Names of its accounts, which stand for all that it holds.
-    public func makeCopy() async throws(UsherError) -> Int {
+    public func makeCopy(audit: @escaping AuditNote<Void>) async throws(UsherError) -> Int {
         try perform { state throws(UsherError) in
+            if let act = audit(()) { state.keep(act) }
             let copy = Array(state.usernames.keys.sorted().joined(separator: "\n").utf8)
             state.copy = copy
             return copy.count

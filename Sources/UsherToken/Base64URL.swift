@@ -3,18 +3,21 @@ enum Base64URL {
     static func encodedLength(_ count: Int) -> Int { (count * 4 + 2) / 3 }
 
     static func append(_ bytes: Span<UInt8>, to text: inout [UInt8]) {
-        text.reserveCapacity(text.count + encodedLength(bytes.count))
-        var bits: UInt32 = 0
-        var pending = 0
-        for index in bytes.indices {
-            bits = bits << 8 | UInt32(bytes[index])
-            pending += 8
-            while pending >= 6 {
-                pending -= 6
-                text.append(encodeTable[Int(bits >> UInt32(pending) & 0x3f)])
-            }
+        let start = text.count
+        text.append(contentsOf: repeatElement(0, count: encodedLength(bytes.count)))
+        let table = encodeTable.span
+        var target = text.mutableSpan
+        var (from, to) = (0, start)
+        while from < bytes.count {
+            // The last group may lack bytes, and has a character less for each.
+            let left = min(bytes.count - from, 3)
+            var group = UInt32(bytes[from]) << 16
+            if left > 1 { group |= UInt32(bytes[from + 1]) << 8 }
+            if left > 2 { group |= UInt32(bytes[from + 2]) }
+            for character in 0...left { target[to + character] = table[Int(group >> UInt32(18 - 6 * character) & 0x3f)] }
+            from += 3
+            to += 4
         }
-        if pending > 0 { text.append(encodeTable[Int(bits << UInt32(6 - pending) & 0x3f)]) }
     }
 
     /// Decodes `range` of `text` into the beginning of `bytes`, which is made longer if need be.

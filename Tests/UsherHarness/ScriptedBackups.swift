@@ -2,8 +2,8 @@ public import UsherModel
 import UsherTesting
 
 extension ScriptedStore {
-    public func makeCopy() async throws(UsherError) -> Int {
-        try await perform(.makeCopy) { () async throws(UsherError) in try await inner.makeCopy() }
+    public func makeCopy(audit: @escaping AuditNote<Void>) async throws(UsherError) -> Int {
+        try await perform(.makeCopy) { () async throws(UsherError) in try await inner.makeCopy(audit: audit) }
     }
 
     public func readCopy(at offset: Int, most: Int) async throws(UsherError) -> [UInt8] {

@@ -51,12 +51,14 @@ struct AuditTests {
         _ = await harness.ask("IMPORT", ["users": [["username": "bob", "email": "bob@example.org"]]])
         _ = await harness.ask("IMPORT", ["commit": 1])
         _ = await harness.ask("EXPORT", [:])
+        _ = await harness.ask("BACKUP", [:])
         let told = await entries().map {
             $0.replacing(#","actor":{"uid":999,"name":null}"#, with: "").replacing(
                 #""user":{"id":"\#(id)","username":"ada"}"#, with: "ADA")
         }
         let expected = [
-            #""EXPORT","before":null,"after":null}"#, #""IMPORT","before":null,"after":{"users":1}}"#,
+            #""BACKUP","before":null,"after":null}"#, #""EXPORT","before":null,"after":null}"#,
+            #""IMPORT","before":null,"after":{"users":1}}"#,
             #""USER_DELETE",ADA,"before":{"username":"ada","email":"ada@example.org""#,
             #""USER_LOGOUT",ADA,"before":null,"after":{"sessions_ended":0}}"#,
             #""USER_LOGOUT",ADA,"before":null,"after":{"sessions_ended":1,"session":"\#(session)"}}"#,

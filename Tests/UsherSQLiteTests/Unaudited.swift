@@ -23,4 +23,6 @@ extension Store {
     func accounts(after id: UserID?, most: Int, bytes: Int) async throws(UsherError) -> AccountPage {
         try await accounts(after: id, most: most, bytes: bytes) { _ in nil }
     }
+
+    func makeCopy() async throws(UsherError) -> Int { try await makeCopy { nil } }
 }
