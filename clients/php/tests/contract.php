@@ -6,6 +6,10 @@ declare(strict_types=1);
 
 require __DIR__ . '/../src/autoload.php';
 
+// So that secrets in the arguments of a trace would be found.
+ini_set('zend.exception_ignore_args', '0');
+ini_set('zend.exception_string_param_max_len', '1000');
+
 use Usher\{Client, ConnectionLost, Denied, Misuse, RetryLater, UsherException};
 
 final class Wrong extends Exception
