@@ -40,7 +40,9 @@ def daemon():
     folder = Path(tempfile.mkdtemp(prefix="ush", dir="/tmp"))
     daemon = Daemon(
         folder / "d",
-        merged(CHEAP, {"token": {"access_expiry": "4s", "refresh_grace": "2s", "clock_tolerance": "0s"}}),
+        merged(CHEAP, {
+            "token": {"access_expiry": "4s", "refresh_grace": "2s", "clock_tolerance": "0s"}, "throttle": {"address_failures": 1000},
+        }),
         admin=True,
     )
     try:

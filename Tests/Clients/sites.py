@@ -1,8 +1,11 @@
 """Web apps of several kinds behind one face, and a browser that visits them."""
 
 import asyncio
+import base64
 import io
 import json
+import queue
+import subprocess
 import threading
 from http.cookies import SimpleCookie
 
@@ -12,6 +15,15 @@ class Answer:
         self.status = status
         self.headers = [(name.lower(), value) for name, value in headers]
         self.json = json.loads(body) if body else None
+        # With their attributes.
+        self.set_cookies = SimpleCookie()
+        for name, value in self.headers:
+            if name == "set-cookie":
+                self.set_cookies.load(value)
+
+    @property
+    def cookies(self):
+        return {name: morsel.value for name, morsel in self.set_cookies.items()}
 
     def __getitem__(self, name):
         return dict(self.headers).get(name)
@@ -69,19 +81,44 @@ class ASGI:
 
 
 class Lines:
-    """An app in a process that reads a request a line, and writes an answer a line."""
+    """An app in processes, each of which reads a request a line, and writes an answer a line."""
 
-    def __init__(self, process):
-        self.process = process
-        self.lock = threading.Lock()
+    def __init__(self, command, environment, processes=4):
+        self.idle = queue.Queue()
+        for _ in range(processes):
+            self.idle.put(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8", env=environment))
 
     def ask(self, method, path, headers, body):
-        with self.lock:
-            line = json.dumps({"method": method, "path": path, "headers": headers, "body": body.decode()})
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-            answer = json.loads(self.process.stdout.readline())
+        process = self.idle.get()
+        line = json.dumps({"method": method, "path": path, "headers": headers, "body": body.decode()})
+        process.stdin.write(line + "\n")
+        process.stdin.flush()
+        answer = json.loads(process.stdout.readline())
+        self.idle.put(process)
         return Answer(answer["status"], [tuple(header) for header in answer["headers"]], answer["body"])
+
+    def close(self):
+        while not self.idle.empty():
+            self.idle.get().communicate()
+
+
+class CGI:
+    """A script that is run anew for each request."""
+
+    def __init__(self, command, script, environment):
+        self.command, self.script, self.environment = command, script, environment
+
+    def ask(self, method, path, headers, body):
+        environment = {
+            **self.environment, "GATEWAY_INTERFACE": "CGI/1.1", "REDIRECT_STATUS": "200", "SCRIPT_FILENAME": self.script, "REQUEST_METHOD": method,
+            "REQUEST_URI": path, "QUERY_STRING": path.partition("?")[2], "REMOTE_ADDR": "192.0.2.44", "CONTENT_TYPE": "application/json",
+            "CONTENT_LENGTH": str(len(body)), **{"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()},
+        }
+        output = subprocess.run(self.command, input=body, stdout=subprocess.PIPE, env=environment, check=False).stdout
+        head, _, body = output.decode().partition("\r\n\r\n")
+        headers = [tuple(line.split(": ", 1)) for line in head.split("\r\n")]
+        status = next((int(value.split()[0]) for name, value in headers if name == "Status"), 200)
+        return Answer(status, headers, body)
 
 
 class Browser:
@@ -95,16 +132,14 @@ class Browser:
         if jar:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
         answer = self.site.ask(method, path, sent, json.dumps(body).encode() if body is not None else b"")
-        for name, value in answer.headers:
-            if name == "set-cookie":
-                for cookie, morsel in SimpleCookie(value).items():
-                    assert morsel["httponly"] and morsel["secure"] and morsel["samesite"] == "Lax" and morsel["path"] == "/", value
-                    assert answer["cache-control"] and "no-store" in answer["cache-control"]
-                    if morsel["max-age"] == "0":
-                        self.cookies.pop(cookie, None)
-                    else:
-                        assert int(morsel["max-age"]) > 0
-                        self.cookies[cookie] = morsel.value
+        for name, morsel in answer.set_cookies.items():
+            assert morsel["httponly"] and morsel["secure"] and morsel["samesite"] == "Lax" and morsel["path"] == "/", name
+            assert "no-store" in answer["cache-control"]
+            if morsel["max-age"] == "0":
+                self.cookies.pop(name, None)
+            else:
+                assert int(morsel["max-age"]) > 0
+                self.cookies[name] = morsel.value
         return answer
 
     def get(self, path, **more):
@@ -115,3 +150,9 @@ class Browser:
         assert answer.status == 200, answer.json
         assert set(self.cookies) == {"usher_access", "usher_refresh"}
         return self
+
+
+def payload(token):
+    """What a token says, unverified."""
+    middle = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))

@@ -4,41 +4,48 @@ import importlib
 import itertools
 import os
 import shutil
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import ROOT
-from sites import ASGI, WSGI, Browser, Lines
+from sites import ASGI, CGI, WSGI, Browser, Lines, payload
 
-APPS = {"flask": WSGI, "django": WSGI, "fastapi": ASGI, "php": Lines}
 _numbers = itertools.count()
 
 
-def start(kind, socket):
-    """The example app of this kind, and how to end it."""
-    if kind == "php":
-        if not shutil.which("php") or not os.path.isdir("/usr/share/php/Nyholm/Psr7"):
-            pytest.skip("php-cli or php-nyholm-psr7 is missing")
-        process = subprocess.Popen(
-            ["php", str(ROOT / "clients/php/tests/lines.php")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8",
-            env={**os.environ, "USHER_SOCKET": socket})
-        return Lines(process), process.stdin.close
-    pytest.importorskip(kind)
-    os.environ["USHER_SOCKET"] = socket
-    sys.path.insert(0, str(ROOT / "clients/python/examples"))
-    module = importlib.import_module(f"{kind}_app")
-    module.client._path = socket
-    return APPS[kind](module.app), lambda: None
+def python(module, wrap):
+    def start(socket):
+        pytest.importorskip(module)
+        os.environ["USHER_SOCKET"] = socket
+        sys.path.insert(0, str(ROOT / "clients/python/examples"))
+        return wrap(importlib.import_module(f"{module}_app").app)
+
+    return start
+
+
+def psr15(socket):
+    if not shutil.which("php") or not os.path.isdir("/usr/share/php/Nyholm/Psr7"):
+        pytest.skip("php-cli or php-nyholm-psr7 is missing")
+    return Lines(["php", str(ROOT / "clients/php/tests/lines.php")], {**os.environ, "USHER_SOCKET": socket})
+
+
+def php(socket):
+    if not shutil.which("php-cgi"):
+        pytest.skip("php-cgi is missing")
+    return CGI(["php-cgi"], str(ROOT / "clients/php/examples/plain_app.php"), {**os.environ, "USHER_SOCKET": socket})
+
+
+APPS = {"flask": python("flask", WSGI), "django": python("django", WSGI), "fastapi": python("fastapi", ASGI), "psr15": psr15, "php": php}
 
 
 @pytest.fixture(scope="module", params=APPS)
 def site(request, daemon):
-    site, end = start(request.param, str(daemon.socket))
+    site = APPS[request.param](str(daemon.socket))
     yield site
-    end()
+    if isinstance(site, Lines):
+        site.close()
 
 
 @pytest.fixture
@@ -141,7 +148,8 @@ def test_ten_requests_at_once_refresh_once(site, someone, refreshes):
         answers = list(pool.map(lambda _: Browser(site).get("/me", cookies=cookies), range(10)))
     assert [answer.json for answer in answers] == [{"username": name}] * 10
     # PHP has a process a request: there the daemon's grace window gives all of them the same next token.
-    assert refreshes() == before + (10 if isinstance(site, Lines) else 1)
+    assert refreshes() == before + (10 if isinstance(site, (Lines, CGI)) else 1)
+    assert len({payload(answer.cookies["usher_refresh"])["jti"] for answer in answers}) == 1
 
 
 def test_a_change_of_role_holds_at_once(site, someone, admin):

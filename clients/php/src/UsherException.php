@@ -49,6 +49,16 @@ abstract class UsherException extends \RuntimeException
         return json_encode(['error' => $this->code, 'message' => $this->getMessage()], JSON_INVALID_UTF8_SUBSTITUTE | JSON_UNESCAPED_UNICODE);
     }
 
+    /** Sends such a response, where there is no framework. */
+    public function send(): void
+    {
+        http_response_code($this->status);
+        foreach ($this->headers() as $name => $value) {
+            header("$name: $value");
+        }
+        echo $this->body();
+    }
+
     public function __toString(): string
     {
         return static::class . ": {$this->getMessage()} ({$this->code})";

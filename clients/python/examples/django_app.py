@@ -60,5 +60,5 @@ urlpatterns = [
     path("login", login), path("logout", logout), path("me", me), path("hello", hello), path("admin", admin),
     path("users/<name>", delete_user),
 ]
-settings.configure(ROOT_URLCONF=__name__, MIDDLEWARE=[f"{__name__}.Refusals"], ALLOWED_HOSTS=["*"], DEBUG=False)
+settings.configure(SECRET_KEY=os.urandom(32).hex(), ROOT_URLCONF=__name__, MIDDLEWARE=[f"{__name__}.Refusals"], ALLOWED_HOSTS=["*"], DEBUG=False)
 app = UsherMiddleware(get_wsgi_application(), client)

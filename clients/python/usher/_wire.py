@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 import socket
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 from .errors import ConnectionLost, failure
 
 USUAL_PATH = "/run/usher/usher.sock"
 REPEATABLE = {"VERIFY", "AUTHORIZE", "PING", "HELP"}
 MAX_REPLY = 16 << 20
+_Kind = TypeVar("_Kind")
 
 
 class EndUser(TypedDict, total=False):
@@ -66,10 +67,11 @@ def is_turned_away(reply: dict[str, Any]) -> bool:
     return "id" not in reply and reply.get("ok") is False
 
 
-def member(reply: dict[str, Any], name: str, kind: type) -> Any:
-    if not isinstance(reply.get(name), kind):
+def member(reply: dict[str, Any], name: str, kind: type[_Kind]) -> _Kind:
+    value = reply.get(name)
+    if not isinstance(value, kind):
         raise garbled()
-    return reply[name]
+    return value
 
 
 def garbled() -> ConnectionLost:
