@@ -3,7 +3,8 @@
 PACKAGES      = g++ libssl-dev libcrypt-dev libargon2-dev libpwquality-dev libcrack2-dev cracklib-runtime libsystemd-dev libsqlite3-dev \
                 libtomlplusplus-dev pkg-config dpkg-dev socat
 TEST_PACKAGES = mandoc openssl python3 python3-venv python3-pytest python3-jwt python3-django python3-argon2 python3-passlib \
-                ruby ruby-jwt ruby-bcrypt php-cli systemd
+                ruby ruby-jwt ruby-bcrypt php-cli systemd \
+                python3-flask python3-fastapi php-cgi php-nyholm-psr7
 
 # A release has the Swift and C++ runtimes in it and needs only Debian's own libraries. (The C++ library is found in a folder where there is
 # only the static one; relative relocations, packed, take 4 KB instead of 550.)
@@ -30,7 +31,7 @@ BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/usherctl
 ZSH_COMPLETION  = $(DESTDIR)$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_usherctl
 FISH_COMPLETION = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/usherctl.fish
 
-.PHONY: build run install uninstall deb test test-systemd check lint test-tsan fuzz bench deps test-deps clean
+.PHONY: build run install uninstall deb test test-clients test-systemd check lint test-tsan fuzz bench deps test-deps clean
 
 build: deps
 	@mkdir -p .build/static && ln -sf "$$(g++ -print-file-name=libstdc++.a)" .build/static/
@@ -84,11 +85,15 @@ uninstall:
 deb: build
 	@debian/build $(VERSION) .build/deb
 
-# Everything that can fail: unit tests, then the real daemon from outside, then under a real systemd.
+# Everything that can fail: unit tests, then the real daemon from outside, then its clients, then under a real systemd.
 test: test-deps build
 	@Tests/run
 
-# That last part alone. It needs root: the tests boot a systemd in namespaces of their own.
+# The clients alone.
+test-clients: test-deps build
+	@.venv/bin/python -m pytest -q Tests/Clients
+
+# The last part alone. It needs root: the tests boot a systemd in namespaces of their own.
 test-systemd: test-deps build
 	@.venv/bin/python -m pytest -q -ra Tests/Systemd
 
