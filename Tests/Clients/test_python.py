@@ -183,3 +183,26 @@ def test_cookies_are_read_as_browsers_send_them():
     assert read("a=1; usher_access=x.y.z; usher_refresh=r; usher_access=other") == ("x.y.z", "r")
     assert read("usher_access=; =; ;x") == (None, None)
     assert read("") == (None, None)
+
+
+def test_no_roles_at_all_are_not_everybodys(daemon, admin):
+    if not admin("USER_LIST", search="nora")["users"]:
+        admin("USER_ADD", username="nora", email="nora@example.org", password="correct horse")
+    client = usher.Client(str(daemon.socket))
+    token = client.login("nora", "correct horse")["access_token"]
+    caught = []
+
+    def app(environ, start_response):
+        @usher.web.require_roles()
+        def view():
+            return []
+
+        try:
+            view()
+        except usher.Misuse as misuse:
+            caught.append(misuse.code)
+        start_response("200 OK", [])
+        return []
+
+    WSGI(WSGIMiddleware(app, client)).ask("GET", "/", {"Authorization": f"Bearer {token}"}, b"")
+    assert caught == ["invalid_field"]

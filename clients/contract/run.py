@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -27,6 +28,9 @@ LANGUAGES = {
     "ruby": ["ruby", "ruby/test/contract.rb"],
     "node": ["node", "node/test/contract.mjs"],
 }
+
+# A runner that takes longer, in seconds, hangs.
+LIMIT = 90
 
 
 def command(language):
@@ -91,7 +95,13 @@ def run(command, case=None):
         with Driver(folder) as driver:
             arguments = [str(TABLE), str(folder), *([case] if case else [])]
             with subprocess.Popen([*command, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as runner:
-                results = converse(runner, driver)
+                limit = threading.Timer(LIMIT, runner.kill)
+                limit.start()
+                try:
+                    results = converse(runner, driver)
+                finally:
+                    limit.cancel()
+                    runner.stdin.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return {name: results.get(name, {"ok": False, "why": "the runner ended before"}) for name in names}

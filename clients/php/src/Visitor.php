@@ -48,12 +48,12 @@ final class Visitor
     /**
      * Demands that the visitor is logged in, and has any of the roles and all of the permissions.
      *
-     * @param list<string> $roles
-     * @param list<string> $permissions
+     * @param ?list<string> $roles
+     * @param ?list<string> $permissions
      * @return array<string, mixed> the claims
      * @throws UsherException
      */
-    public function require(array $roles = [], array $permissions = []): array
+    public function require(?array $roles = null, ?array $permissions = null): array
     {
         $this->claims = null;
         if ($this->authorization !== null) {
@@ -152,11 +152,12 @@ final class Visitor
         return ['claims' => $this->claims];
     }
 
-    private function ask(array $roles, array $permissions, #[\SensitiveParameter] ?string $token, #[\SensitiveParameter] ?string $authorization = null): array
+    private function ask(?array $roles, ?array $permissions, #[\SensitiveParameter] ?string $token, #[\SensitiveParameter] ?string $authorization = null): array
     {
-        return $roles === [] && $permissions === []
+        // An empty list is one: the daemon refuses it.
+        return $roles === null && $permissions === null
             ? $this->client->verify($token, $authorization)
-            : $this->client->authorize($token, $roles ?: null, $permissions ?: null, $authorization);
+            : $this->client->authorize($token, $roles, $permissions, $authorization);
     }
 
     private function setCookie(string $name, #[\SensitiveParameter] string $value, int $seconds): string
@@ -166,6 +167,7 @@ final class Visitor
 
     private static function cookie(#[\SensitiveParameter] array $cookies, string $name): ?string
     {
-        return is_string($cookies[$name] ?? null) && $cookies[$name] !== '' ? $cookies[$name] : null;
+        // Anything else than printable ASCII is no token, and may be no JSON.
+        return preg_match('/^[\x21-\x7e]+$/D', is_string($cookies[$name] ?? null) ? $cookies[$name] : '') ? $cookies[$name] : null;
     }
 }

@@ -78,9 +78,11 @@ class _Visitor:
 
     def _require(self, roles: Iterable[str] | None, permissions: Iterable[str] | None) -> _Steps:
         self.claims = None
-        method, asked = "verify", {}
-        if roles or permissions:
-            method, asked = "authorize", {"roles": list(roles or []) or None, "permissions": list(permissions or []) or None}
+        method, asked = "verify", dict[str, Any]()
+        if roles is not None or permissions is not None:
+            # An empty list is one: the daemon refuses it.
+            method = "authorize"
+            asked = {name: list(words) for name, words in (("roles", roles), ("permissions", permissions)) if words is not None}
         if self._authorization is not None:
             self.claims = yield method, {"authorization": self._authorization, **asked}
             return self.claims
