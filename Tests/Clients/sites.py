@@ -1,7 +1,6 @@
 """Web apps of several kinds behind one face, and a browser that visits them."""
 
 import asyncio
-import base64
 import io
 import json
 import queue
@@ -150,9 +149,3 @@ class Browser:
         assert answer.status == 200, answer.json
         assert set(self.cookies) == {"usher_access", "usher_refresh"}
         return self
-
-
-def payload(token):
-    """What a token says, unverified."""
-    middle = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))

@@ -206,3 +206,11 @@ def test_no_roles_at_all_are_not_everybodys(daemon, admin):
 
     WSGI(WSGIMiddleware(app, client)).ask("GET", "/", {"Authorization": f"Bearer {token}"}, b"")
     assert caught == ["invalid_field"]
+
+
+def test_a_view_that_would_block_the_loop_says_so(faulty):
+    async def app(scope, receive, send):
+        usher.web.authenticate(lambda: None)()
+
+    with pytest.raises(RuntimeError, match="coroutine"):
+        ASGI(ASGIMiddleware(app, usher.AsyncClient(faulty.path))).ask("GET", "/", {}, b"")

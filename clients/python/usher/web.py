@@ -200,7 +200,7 @@ class AsyncVisitor(_Visitor):
     def __init__(self, client: AsyncClient, refreshes: AsyncRefreshes, *request: Any) -> None:
         super().__init__(*request)
         self._client, self._refreshes = client, refreshes
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
 
     async def require(self, roles: Iterable[str] | None = None, permissions: Iterable[str] | None = None) -> Reply:
         """The claims of a visitor who is logged in, and has any of the roles and all of the permissions."""
@@ -216,6 +216,9 @@ class AsyncVisitor(_Visitor):
 
     def wait(self, coroutine: Any) -> Any:
         """For views that are no coroutines, which run in threads beside the loop."""
+        if threading.get_ident() == self._thread:
+            coroutine.close()
+            raise RuntimeError("A view that runs on the event loop must be a coroutine to ask who the visitor is.")
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _run(self, steps: _Steps) -> Any:
