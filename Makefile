@@ -3,7 +3,8 @@
 PACKAGES      = g++ libssl-dev libcrypt-dev libargon2-dev libpwquality-dev libcrack2-dev cracklib-runtime libsystemd-dev libsqlite3-dev \
                 libtomlplusplus-dev pkg-config dpkg-dev socat
 TEST_PACKAGES = mandoc openssl python3 python3-venv python3-pytest python3-jwt python3-django python3-argon2 python3-passlib \
-                ruby ruby-jwt ruby-bcrypt php-cli systemd valgrind
+                ruby ruby-jwt ruby-bcrypt ruby-rack ruby-sinatra ruby-rack-test php-cli php-cgi php-nyholm-psr7 python3-flask python3-fastapi \
+                nodejs node-express systemd valgrind
 # What the benchmarks compare with.
 BENCH_PACKAGES = gcc redis-server python3-jwt ruby ruby-jwt
 
@@ -32,7 +33,7 @@ BASH_COMPLETION = $(DESTDIR)$(PREFIX)/share/bash-completion/completions/usherctl
 ZSH_COMPLETION  = $(DESTDIR)$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_usherctl
 FISH_COMPLETION = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/usherctl.fish
 
-.PHONY: build run install uninstall deb test test-systemd check lint test-tsan fuzz bench instructions deps test-deps clean
+.PHONY: build run install uninstall deb test test-clients test-systemd check lint test-tsan fuzz bench instructions deps test-deps clean
 
 build: deps
 	@mkdir -p .build/static && ln -sf "$$(g++ -print-file-name=libstdc++.a)" .build/static/
@@ -86,11 +87,15 @@ uninstall:
 deb: build
 	@debian/build $(VERSION) .build/deb
 
-# Everything that can fail: unit tests, then the real daemon from outside, then under a real systemd.
+# Everything that can fail: unit tests, then the real daemon from outside, then its clients, then under a real systemd.
 test: test-deps build
 	@Tests/run
 
-# That last part alone. It needs root: the tests boot a systemd in namespaces of their own.
+# The clients alone.
+test-clients: test-deps build
+	@.venv/bin/python -m pytest -q Tests/Clients
+
+# The last part alone. It needs root: the tests boot a systemd in namespaces of their own.
 test-systemd: test-deps build
 	@.venv/bin/python -m pytest -q -ra Tests/Systemd
 

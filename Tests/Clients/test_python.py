@@ -1,0 +1,216 @@
+"""What is Python's alone: two clients that are alike, tasks that share a connection, and refreshes that fail."""
+
+import asyncio
+import inspect
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import run
+import usher
+import usher.web
+from faulty import Faulty
+from sites import ASGI, WSGI
+from usher.asgi import UsherMiddleware as ASGIMiddleware
+from usher.wsgi import UsherMiddleware as WSGIMiddleware
+
+METHODS = json.loads(run.TABLE.read_text())["methods"]
+GRANT = {"user": {}, "access_token": "new", "refresh_token": "next", "expires_in": 900, "refresh_expires_in": 604800}
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    faulty = Faulty(tmp_path / "s")
+    faulty.path = str(tmp_path / "s")
+    yield faulty
+    faulty.close()
+
+
+@pytest.mark.parametrize("client", [usher.Client, usher.AsyncClient])
+def test_methods_are_those_of_the_table(client):
+    for name, method in METHODS.items():
+        parameters = list(inspect.signature(getattr(client, name)).parameters)[1:]
+        assert parameters[: len(method["args"])] == method["args"], name
+        assert set(parameters) == {*method["args"], *method["options"]}, name
+
+
+def test_a_time_out_of_one_task_leaves_the_others_their_replies(faulty):
+    faulty.play([["read", "read", {"wait": 0.5}, "answer"]])
+
+    async def scenario():
+        client = usher.AsyncClient(faulty.path, timeout=5)
+        impatient = asyncio.create_task(client.verify("token-of-ada"))
+        await asyncio.sleep(0.1)
+        patient = asyncio.create_task(client.verify("token-of-bob"))
+        await asyncio.sleep(0.1)
+        impatient.cancel()
+        await asyncio.sleep(0)
+        # The connection that has an unanswered request takes no other.
+        assert (await client.verify("token-of-cleo"))["sub"] == "token-of-cleo"
+        assert not patient.done()
+        assert (await patient)["sub"] == "token-of-bob"
+        await client.close()
+
+    asyncio.run(scenario())
+    assert faulty.seen()["connections"] == 2
+
+
+def test_a_client_may_outlive_its_event_loop(faulty):
+    client = usher.AsyncClient(faulty.path)
+    for _ in range(2):
+        assert asyncio.run(client.ping())["protocol"] == 1
+    assert faulty.seen()["connections"] == 2
+
+
+def test_connections_are_as_many_as_threads_at_a_time(faulty):
+    client = usher.Client(faulty.path)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda number: client.verify(f"token-{number}")["sub"], range(400)))
+    assert found == [f"token-{number}" for number in range(400)]
+    assert faulty.seen()["connections"] <= 8
+
+
+def test_what_is_no_json_is_nobody_elses_connection(faulty):
+    client = usher.Client(faulty.path)
+    with pytest.raises(TypeError):
+        client.profile("token-of-ada", claims={"colour": object()})
+    assert client.ping()["protocol"] == 1
+
+
+class SlowClient:
+    """Counts REFRESHes, which take a while, and may fail the first time."""
+
+    def __init__(self, failure=None):
+        self.failure, self.count, self.lock = failure, 0, threading.Lock()
+
+    def refresh(self, refresh_token, client):
+        with self.lock:
+            self.count += 1
+        time.sleep(0.2)
+        if self.failure and self.count == 1:
+            raise self.failure
+        return GRANT
+
+
+class AsyncSlowClient(SlowClient):
+    async def refresh(self, refresh_token, client):
+        self.count += 1
+        await asyncio.sleep(0.2)
+        if self.failure and self.count == 1:
+            raise self.failure
+        return GRANT
+
+
+BUSY = usher.RetryLater("busy", "…", 503)
+
+
+def outcome(call):
+    try:
+        return call()
+    except usher.UsherError as error:
+        return error
+
+
+def test_a_refresh_that_fails_fails_for_all_who_wait_and_is_tried_again_later():
+    client = SlowClient(BUSY)
+    refreshes = usher.web.Refreshes(client)
+    with ThreadPoolExecutor(10) as pool:
+        outcomes = list(pool.map(lambda _: outcome(lambda: refreshes("token", None)), range(10)))
+    assert outcomes == [BUSY] * 10 and client.count == 1
+    assert refreshes("token", None) == refreshes("token", None) == GRANT
+    assert client.count == 2
+    assert refreshes("another", None) == GRANT and client.count == 3
+
+
+def test_a_refresh_goes_on_when_the_first_who_asked_has_gone():
+    async def scenario():
+        client = AsyncSlowClient()
+        refreshes = usher.web.AsyncRefreshes(client)
+        tasks = [asyncio.create_task(refreshes("token", None)) for _ in range(10)]
+        await asyncio.sleep(0.05)
+        tasks[0].cancel()
+        assert await asyncio.gather(*tasks[1:]) == [GRANT] * 9
+        assert client.count == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_refresh_is_not_remembered_by_tasks():
+    async def scenario():
+        client = AsyncSlowClient(BUSY)
+        refreshes = usher.web.AsyncRefreshes(client)
+        outcomes = await asyncio.gather(*(refreshes("token", None) for _ in range(10)), return_exceptions=True)
+        assert outcomes == [BUSY] * 10 and client.count == 1
+        assert await refreshes("token", None) == GRANT
+
+    asyncio.run(scenario())
+
+
+def test_nothing_is_refreshed_once_the_headers_are_sent(faulty):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        try:
+            environ["usher.visitor"].require()
+        except usher.Denied as denied:
+            return [json.dumps(denied.code).encode()]
+
+    faulty.play([["read", {"send": '{"id":<id>,"ok":false,"error":"token_expired","message":"…","status":401}\n'}]])
+    site = WSGI(WSGIMiddleware(app, usher.Client(faulty.path)))
+    answer = site.ask("GET", "/", {"Cookie": "usher_access=old; usher_refresh=good"}, b"")
+    assert answer.json == "token_expired" and not answer.cookies
+    assert faulty.seen()["ops"] == ["VERIFY"]
+
+
+def test_an_app_without_handlers_of_its_own(faulty):
+    def app(environ, start_response):
+        environ["usher.visitor"].require(roles=["admin"])
+
+    async def asgi(scope, receive, send):
+        await scope["usher.visitor"].require(roles=["admin"])
+
+    sites = [WSGI(WSGIMiddleware(app, usher.Client(faulty.path))), ASGI(ASGIMiddleware(asgi, usher.AsyncClient(faulty.path)))]
+    for site in sites:
+        faulty.play([["read", {"send": '{"id":<id>,"ok":false,"error":"busy","message":"Later.","status":503,"retry_after_ms":1200}\n'}]])
+        answer = site.ask("GET", "/", {"Authorization": "Bearer token"}, b"")
+        assert (answer.status, answer.json) == (503, {"error": "busy", "message": "Later."})
+        assert (answer["retry-after"], answer["cache-control"]) == ("2", "no-store")
+
+
+def test_cookies_are_read_as_browsers_send_them():
+    read = usher.web.Cookies().read
+    assert read("a=1; usher_access=x.y.z; usher_refresh=r; usher_access=other") == ("x.y.z", "r")
+    assert read("usher_access=; =; ;x") == (None, None)
+    assert read("") == (None, None)
+
+
+def test_no_roles_at_all_are_not_everybodys(daemon, admin):
+    if not admin("USER_LIST", search="nora")["users"]:
+        admin("USER_ADD", username="nora", email="nora@example.org", password="correct horse")
+    client = usher.Client(str(daemon.socket))
+    token = client.login("nora", "correct horse")["access_token"]
+    caught = []
+
+    def app(environ, start_response):
+        @usher.web.require_roles()
+        def view():
+            return []
+
+        try:
+            view()
+        except usher.Misuse as misuse:
+            caught.append(misuse.code)
+        start_response("200 OK", [])
+        return []
+
+    WSGI(WSGIMiddleware(app, client)).ask("GET", "/", {"Authorization": f"Bearer {token}"}, b"")
+    assert caught == ["invalid_field"]
+
+
+def test_a_view_that_would_block_the_loop_says_so(faulty):
+    async def app(scope, receive, send):
+        usher.web.authenticate(lambda: None)()
+
+    with pytest.raises(RuntimeError, match="coroutine"):
+        ASGI(ASGIMiddleware(app, usher.AsyncClient(faulty.path))).ask("GET", "/", {}, b"")

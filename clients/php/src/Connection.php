@@ -1,0 +1,136 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Usher;
+
+/**
+ * One connection, for one request at a time.
+ *
+ * @internal
+ */
+final class Connection
+{
+    private const MAX_REPLY = 16 << 20;
+    private const EAGAIN = 11;
+
+    /** @var resource */
+    private $stream;
+    private int $lastId;
+    private readonly int $pid;
+
+    /** @param float $deadline of hrtime, in seconds */
+    public function __construct(string $path, float $deadline)
+    {
+        // One whose reply is outstanding must end with the script, so it is never a persistent one.
+        while (!($stream = @stream_socket_client("unix://$path", $errno, $error, self::left($deadline, false)))) {
+            if ($errno !== self::EAGAIN) {
+                throw new ConnectionLost('unreachable', 'The daemon cannot be reached: ' . ($error ?: 'no answer') . '.', false);
+            }
+            // So many wait to be taken up that there is no room for one more.
+            usleep(10_000);
+        }
+        stream_set_blocking($stream, false);
+        $this->stream = $stream;
+        $this->lastId = random_int(0, 1 << 48);
+        $this->pid = getmypid();
+    }
+
+    public function close(): void
+    {
+        if (is_resource($this->stream)) {
+            fclose($this->stream);
+        }
+    }
+
+    /** Whether the next request may go out on it: it is this process's, and has nothing to read, not even its end. */
+    public function isQuiet(): bool
+    {
+        return $this->pid === getmypid() && is_resource($this->stream) && !$this->waits(0.0, true);
+    }
+
+    /**
+     * Sends a request and waits for its reply. The connection is closed unless there is one.
+     *
+     * @param array<string, mixed> $members
+     * @return array<string, mixed>
+     * @throws ConnectionLost
+     */
+    public function exchange(string $op, #[\SensitiveParameter] array $members, float $deadline): array
+    {
+        $id = ++$this->lastId;
+        $answered = false;
+        try {
+            $sent = $this->send(self::encode(['id' => $id, 'op' => $op] + $members), $deadline);
+            $reply = json_decode($this->line($deadline, $sent), true);
+            if (!is_array($reply) || array_is_list($reply)) {
+                throw ConnectionLost::garbled();
+            }
+            $answered = $sent && ($reply['id'] ?? null) === $id;
+            // Who is turned away at the door, or sent too long a line, is answered without an id.
+            if (!$answered && (array_key_exists('id', $reply) || ($reply['ok'] ?? null) !== false)) {
+                throw ConnectionLost::garbled();
+            }
+            return $reply;
+        } finally {
+            if (!$answered) {
+                $this->close();
+            }
+        }
+    }
+
+    /** Whether all of it could be written. If not, the reason may wait to be read. */
+    private function send(#[\SensitiveParameter] string $line, float $deadline): bool
+    {
+        while ($line !== '') {
+            $written = @fwrite($this->stream, $line);
+            if ($written === false) {
+                return false;
+            }
+            $line = substr($line, $written);
+            if ($line !== '') {
+                $this->waits(self::left($deadline, false), false);
+            }
+        }
+        return true;
+    }
+
+    private function line(float $deadline, bool $sent): string
+    {
+        $data = '';
+        while (($end = strpos($data, "\n", max(0, strlen($data) - 8192))) === false) {
+            if (strlen($data) > self::MAX_REPLY) {
+                throw ConnectionLost::garbled();
+            }
+            $this->waits(self::left($deadline, $sent), true);
+            $piece = @fread($this->stream, 8192);
+            if ($piece === false || ($piece === '' && feof($this->stream))) {
+                throw ConnectionLost::ended($sent);
+            }
+            $data .= $piece;
+        }
+        return $end === strlen($data) - 1 ? $data : throw ConnectionLost::garbled();
+    }
+
+    /** Waits until it can be read, or written; false if that takes too long. */
+    private function waits(float $seconds, bool $toRead): bool
+    {
+        $read = $toRead ? [$this->stream] : [];
+        $write = $toRead ? [] : [$this->stream];
+        $except = [];
+        return (bool) @stream_select($read, $write, $except, (int) $seconds, (int) (($seconds - (int) $seconds) * 1e6));
+    }
+
+    private static function left(float $deadline, bool $sent): float
+    {
+        $left = $deadline - hrtime(true) / 1e9;
+        return $left > 0 ? $left : throw ConnectionLost::timedOut($sent);
+    }
+
+    /** @param array<string, mixed> $request */
+    private static function encode(#[\SensitiveParameter] array $request): string
+    {
+        $line = json_encode($request, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION);
+        return $line === false ? throw new Misuse('bad_request', 'The request cannot be written as JSON: ' . json_last_error_msg() . '.', 400) : "$line\n";
+    }
+}
