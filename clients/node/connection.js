@@ -1,9 +1,20 @@
 import { randomBytes } from "node:crypto";
-import { connect } from "node:net";
+import { Socket } from "node:net";
+import { StringDecoder } from "node:string_decoder";
 import { ConnectionLost, refusal } from "./errors.js";
 
 // More than any reply has.
 const MAX_REPLY = 16 * 1024 * 1024;
+
+/** A socket that reads what there is before a write that fails closes it: the daemon may have said why it let nobody in. */
+class PatientSocket extends Socket {
+  destroy(error) {
+    // Whoever cannot write any more has all there is to read waiting, which takes one turn of the event loop.
+    if (error?.syscall === "write") setImmediate(() => setImmediate(() => super.destroy(error)));
+    else super.destroy(error);
+    return this;
+  }
+}
 
 /** One connection to the daemon, for any number of requests at once, which ids tell apart. What goes wrong with one of them ends it for all. */
 export class Connection {
@@ -20,17 +31,22 @@ export class Connection {
   ended = false;
 
   constructor(path) {
-    this.#socket = connect({ path });
-    this.#socket.setEncoding("utf8");
+    const text = new StringDecoder();
+    // (What comes as "data" is dropped once a write has failed.)
+    const callback = (length, buffer) => {
+      this.#read(text.write(buffer.subarray(0, length)));
+      return true;
+    };
+    this.#socket = new PatientSocket({ onread: { buffer: Buffer.alloc(65_536), callback } });
     this.#socket.on("connect", () => {
       this.#connected = true;
-      // Who is turned away reads why before a write fails.
+      // After this event the socket begins to read.
       setImmediate(() => this.#begin());
     });
-    this.#socket.on("data", (text) => this.#read(text));
     this.#socket.on("end", () => this.#end("ended"));
     this.#socket.on("error", () => this.#end(this.#connected ? "ended" : "unreachable"));
     this.#socket.on("close", () => this.#end("ended"));
+    this.#socket.connect({ path });
   }
 
   /** Resolves to the reply. `deadline` is a time of `performance.now()`. */
@@ -50,7 +66,6 @@ export class Connection {
   }
 
   #begin() {
-    if (this.ended) return;
     this.#ready = true;
     for (const request of this.#waiting.values()) this.#send(request);
   }

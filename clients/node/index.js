@@ -124,13 +124,16 @@ export class Client {
   }
 
   async #answer(request, deadline) {
-    try {
-      return await this.#exchange(request, deadline);
-    } catch (error) {
-      // What was not sent whole was not carried out.
-      const again = error.code === "ended" && (!error.outcomeUnknown || REPEATABLE.has(request.op));
-      if (!again) throw error;
-      return this.#exchange(request, deadline);
+    // What was not sent whole was not carried out.
+    let unsent = 1;
+    let repeats = REPEATABLE.has(request.op) ? 1 : 0;
+    for (;;) {
+      try {
+        return await this.#exchange(request, deadline);
+      } catch (error) {
+        const again = error.code === "ended" && (error.outcomeUnknown ? repeats-- : unsent--) > 0;
+        if (!again) throw error;
+      }
     }
   }
 
