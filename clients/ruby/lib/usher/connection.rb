@@ -23,7 +23,7 @@ module Usher
 
     # The reply to a request, as a Hash. `@sent` says whether all of the request has been written.
     def ask(request, deadline)
-      @sent = false
+      @usable = @sent = false
       id = "#{@ids}-#{@last_id += 1}"
       write("#{Connection.generate({ id: id }.merge(request))}\n", deadline)
       reply = parse(read_line(deadline))
