@@ -1,4 +1,4 @@
-// The recipe of README.md, whole.
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { Client } from "../index.js";
 import { usherAuth } from "../express.js";
@@ -6,28 +6,21 @@ import { usherAuth } from "../express.js";
 // (By require, which looks where Debian has its modules.)
 const express = createRequire(import.meta.url)("express");
 
-export function makeApp(socket, options) {
+/** The app of README.md, as it stands there, but for the socket and its imports. */
+export function makeApp(socket) {
+  const recipe = /^import express.*?^app\.use\(auth\.errors\);$/ms.exec(readFileSync(new URL("../README.md", import.meta.url), "utf8"))[0];
   const client = new Client(socket);
-  const auth = usherAuth(client, { login: "/login", ...options });
-  const app = express();
-  app.use(express.json(), auth);
+  const code = recipe.replace(/^import .*$/gm, "").replace("new Client()", "client").replace("app.use(auth.errors)", "more(app); $&");
+  const app = new Function("express", "client", "usherAuth", "more", `${code}\nreturn app;`)(express, client, usherAuth, more);
+  return { app, client };
+}
 
+function more(app) {
   app.post("/register", (req, res, next) => {
     const { username, email, password } = req.body;
     req.usher.register(username, email, password).then((grant) => res.json(grant.user), next);
   });
-  app.post("/login", (req, res, next) => {
-    req.usher.login(req.body.login, req.body.password).then((grant) => res.json(grant.user), next);
+  app.post("/logout-everywhere", (req, res, next) => {
+    req.usher.logout({ everywhere: true }).then(() => res.redirect("/"), next);
   });
-  app.post("/logout", (req, res, next) => {
-    req.usher.logout({ everywhere: req.body.everywhere }).then(() => res.json({}), next);
-  });
-
-  app.get("/me", auth.authenticate, (req, res) => res.json(req.user));
-  app.get("/", auth.optionalAuth, (req, res) => res.json({ hello: req.user?.username ?? "stranger" }));
-  app.get("/desk", auth.requireRoles("admin", "editor"), (req, res) => res.json(req.user));
-  app.delete("/users/:id", auth.requirePermission("user:delete"), (req, res) => res.json({}));
-
-  app.use(auth.errors);
-  return { app, client };
 }

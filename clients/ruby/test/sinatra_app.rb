@@ -1,24 +1,17 @@
 # frozen_string_literal: true
 
 require "sinatra/base"
+require_relative "daemon"
 require_relative "../lib/usher/rack"
 
-# The recipe of README.md, whole.
-class App < Sinatra::Base
+# The app of README.md, as it stands there, but for the socket.
+recipe = File.read("#{__dir__}/../README.md", encoding: "UTF-8")[/^class App < Sinatra::Base\n.*?^end\n/m]
+eval(recipe.sub("Usher::Client.new", "Usher::Client.new(Daemon::SOCKET)"), TOPLEVEL_BINDING)
+
+class App
   set :environment, :production
   disable :logging, :dump_errors
 
-  USHER = Usher::Client.new(ENV.fetch("USHER_SOCKET", Usher::Client::SOCKET))
-  use Usher::Middleware, USHER, login: "/login"
-  helpers Usher::Helpers
-  error(Usher::Error) { |error| halt Usher::Middleware.refusal(error) }
-
   post("/register") { usher.register(params["username"], params["email"], params["password"])["user"]["username"] }
-  post("/login") { usher.login(params["login"], params["password"])["user"]["username"] }
-  post("/logout") { usher.logout(everywhere: params["everywhere"] == "yes") && "Goodbye" }
-
-  get("/me") { "Hello #{authenticate["username"]}" }
-  get("/") { "Hello #{optional_auth&.fetch("username") || "stranger"}" }
-  get("/desk") { require_roles("admin", "editor") && "Welcome to the desk" }
-  delete("/users/:id") { require_permission("user:delete") && "Gone" }
+  post("/logout-everywhere") { usher.logout(everywhere: true) && redirect("/") }
 end
