@@ -9,6 +9,8 @@ export interface Options {
   secure?: boolean;
   /** Shares the login with the subdomains of this domain. */
   domain?: string;
+  /** False is for an app that the daemon does not trust to tell visitors' addresses. */
+  address?: boolean;
   /** The path of a page that visitors with a browser are sent to where they must log in. */
   login?: string;
   /** Answers in another way than with JSON who may not go on. */
@@ -40,6 +42,8 @@ export interface Visitor {
   register(username: string, email: string, password: string, options?: { audience?: string }): Promise<Registration>;
   finishLogin(challenge: string, code: string): Promise<LoginGrant>;
   logout(options?: { everywhere?: boolean }): Promise<void>;
+  /** For what the client is asked on the visitor's behalf, after `demand`. */
+  readonly accessToken: string | undefined;
   remember<T extends Partial<Grant>>(grant: T): T;
   forget(): void;
   readonly endUser: EndUser;

@@ -10,16 +10,16 @@ const REMEMBERED = 10_000;
  * Express middleware: `app.use(auth)` puts a Visitor at `req.usher`, and `auth.authenticate`, `auth.optionalAuth`, `auth.requireRoles(…)` and
  * `auth.requirePermission(…)` protect routes. Tokens come in an Authorization header or in cookies; those that have expired are refreshed on the way.
  *
- * `secure: false` is for development without TLS alone; `domain` shares the login with subdomains; `login` is the path of a page that visitors with
- * a browser are sent to where they must log in; `refuse(error, req, res)` answers in another way than with JSON.
+ * `secure: false` is for development without TLS alone; `domain` shares the login with subdomains; `address: false` is for an app that
+ * the daemon does not trust to tell addresses; `login` is the path of a page that visitors with a browser are sent to where they must log in; `refuse(error, req, res)` answers in another way than with JSON.
  */
-export function usherAuth(client, { secure = true, domain, login, refuse = (error, req, res) => refusal(error, req, res, login) } = {}) {
+export function usherAuth(client, { secure = true, domain, address = true, login, refuse = (error, req, res) => refusal(error, req, res, login) } = {}) {
   const refresh = singleFlight(client);
   const tail = `; Path=/; HttpOnly; SameSite=Lax${secure ? "; Secure" : ""}${domain ? `; Domain=${domain}` : ""}`;
   const visitors = new WeakMap();
 
   function visitor(req, res) {
-    if (!visitors.has(req)) visitors.set(req, new Visitor(client, refresh, tail, req, res));
+    if (!visitors.has(req)) visitors.set(req, new Visitor(client, refresh, tail, address, req, res));
     return (req.usher = visitors.get(req));
   }
 
@@ -53,6 +53,7 @@ class Visitor {
   #client;
   #refresh;
   #tail;
+  #address;
   #req;
   #res;
   #authorization;
@@ -62,10 +63,11 @@ class Visitor {
   /** What the visitor's token said when it was asked for last. */
   claims = null;
 
-  constructor(client, refresh, tail, req, res) {
+  constructor(client, refresh, tail, address, req, res) {
     this.#client = client;
     this.#refresh = refresh;
     this.#tail = tail;
+    this.#address = address;
     this.#req = req;
     this.#res = res;
     const { authorization, cookie = "" } = req.headers;
@@ -111,10 +113,14 @@ class Visitor {
   async logout({ everywhere = false } = {}) {
     // It takes a living access token.
     if (everywhere) await this.demand();
-    const access = this.#accessToken ?? this.#authorization?.split(/\s+/)[1];
-    const token = everywhere ? access : (this.#refreshToken ?? access);
+    const token = everywhere ? this.accessToken : (this.#refreshToken ?? this.accessToken);
     if (token) await this.#client.revoke(token, { scope: everywhere ? "user" : "session" });
     this.forget();
+  }
+
+  /** For what the client is asked on the visitor's behalf, after `demand`: `client.sessions(req.usher.accessToken)`. */
+  get accessToken() {
+    return this.#accessToken ?? this.#authorization?.split(/\s+/)[1];
   }
 
   /** Keeps the tokens of a reply in cookies. One without tokens (an email is to be confirmed first) changes nothing. */
@@ -136,7 +142,8 @@ class Visitor {
 
   /** Who the visitor is on the net, as the daemon wants it. (`app.set("trust proxy", …)` says which proxies are believed.) */
   get endUser() {
-    return { ip: this.#req.ip ?? this.#req.socket.remoteAddress, user_agent: this.#req.headers["user-agent"]?.slice(0, 256) };
+    const ip = this.#address ? (this.#req.ip ?? this.#req.socket.remoteAddress) : undefined;
+    return { ip, user_agent: this.#req.headers["user-agent"]?.slice(0, 256) };
   }
 
   #setCookies(access, refresh) {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { usherAuth } from "../express.js";
 import { makeApp } from "./app.js";
 import { admin, finish, register, socket, start, stop } from "./daemon.js";
 
@@ -134,6 +135,15 @@ test("a session that was ended elsewhere drops the cookies", async () => {
   await admin.call("USER_LOGOUT", { user: name });
   assert.equal((await browser.ask("/")).text, "Hello stranger");
   assert.equal(browser.cookies.size, 0);
+});
+
+test("an app that may not tell addresses", () => {
+  const req = { headers: { "user-agent": "Lynx" }, ip: "192.0.2.7" };
+  for (const address of [true, false]) {
+    const seen = { ...req };
+    usherAuth(client, { address })(seen, {}, () => {});
+    assert.deepEqual(seen.usher.endUser, { ip: address ? "192.0.2.7" : undefined, user_agent: "Lynx" });
+  }
 });
 
 test("no daemon is no logout", async () => {

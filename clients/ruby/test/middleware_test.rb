@@ -136,6 +136,15 @@ class MiddlewareTest < Minitest::Test
     Daemon.launch unless Daemon.instance_variable_get(:@pid)
   end
 
+  def test_an_app_that_may_not_tell_addresses
+    told = nil
+    app = ->(env) { [200, {}, [(told = env["usher"].end_user).to_s]] }
+    Rack::MockRequest.new(Usher::Middleware.new(app, @client, address: false)).get("/", "HTTP_USER_AGENT" => "Lynx", "REMOTE_ADDR" => "192.0.2.7")
+    assert_equal({ user_agent: "Lynx" }, told)
+    Rack::MockRequest.new(Usher::Middleware.new(app, @client)).get("/", "REMOTE_ADDR" => "192.0.2.7")
+    assert_equal({ ip: "192.0.2.7" }, told)
+  end
+
   def test_nothing_in_the_environment_shows_a_token
     shown = nil
     stack = Usher::Middleware.new(->(env) { env["usher"].demand; shown = env["usher"].inspect; [200, {}, []] }, @client)

@@ -11,19 +11,21 @@ module Usher
   #
   #     use Usher::Middleware, Usher::Client.new
   #
-  # `secure: false` is for development without TLS alone; `domain` shares the login with subdomains; `login` is the path of a page that visitors
-  # with a browser are sent to where they must log in.
+  # `secure: false` is for development without TLS alone; `domain` shares the login with subdomains; `address: false`
+  # is for an app that the daemon does not trust to tell addresses; `login` is the path of a page that visitors with a browser are sent to where
+  # they must log in.
   class Middleware
-    def initialize(app, client, secure: true, domain: nil, login: nil)
+    def initialize(app, client, secure: true, domain: nil, address: true, login: nil)
       @app = app
       @client = client
       @refreshes = Refreshes.new(client)
       @cookie = { secure:, domain: }.compact
+      @address = address
       @login = login
     end
 
     def call(env)
-      visitor = env["usher"] = Visitor.new(@client, @refreshes, @cookie, env)
+      visitor = env["usher"] = Visitor.new(@client, @refreshes, @cookie, @address, env)
       status, headers, body = respond(env, visitor)
       [status, visitor.with_cookies(headers), body]
     end

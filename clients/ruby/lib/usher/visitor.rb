@@ -12,10 +12,11 @@ module Usher
     # What the visitor's token said when it was asked for last.
     attr_reader :claims
 
-    def initialize(client, refreshes, cookie, env)
+    def initialize(client, refreshes, cookie, address, env)
       @client = client
       @refreshes = refreshes
       @cookie = cookie
+      @address = address
       @env = env
       @authorization = env["HTTP_AUTHORIZATION"] if env["HTTP_AUTHORIZATION"]&.match?(/\Abearer(\s|\z)/i)
       cookies = @authorization ? {} : ::Rack::Utils.parse_cookies(env).reject { |_, value| value.empty? }
@@ -52,12 +53,15 @@ module Usher
       if everywhere
         # It takes a living access token.
         demand
-        @client.revoke(token, scope: "user")
-      elsif (ending = @refresh || token)
+        @client.revoke(access_token, scope: "user")
+      elsif (ending = @refresh || access_token)
         @client.revoke(ending, scope: "session")
       end
       forget
     end
+
+    # For what the client is asked on the visitor's behalf, after `demand`: `client.sessions(visitor.access_token)`.
+    def access_token = @access || @authorization&.split&.at(1)
 
     # Keeps the tokens of a reply in cookies. One without tokens (an email is to be confirmed first) changes nothing.
     def remember(grant)
@@ -78,7 +82,7 @@ module Usher
     # Who the visitor is on the net, as the daemon wants it. (Rack believes the proxies that its settings say.)
     def end_user
       agent = @env["HTTP_USER_AGENT"]&.dup&.force_encoding(Encoding::UTF_8)&.scrub
-      { ip: ::Rack::Request.new(@env).ip, user_agent: agent && agent[0, 256] }.compact
+      { ip: (::Rack::Request.new(@env).ip if @address), user_agent: agent && agent[0, 256] }.compact
     end
 
     # A response's headers with the cookies that have changed.
@@ -95,8 +99,6 @@ module Usher
     def inspect = "#<Usher::Visitor>"
 
     private
-
-    def token = @access || @authorization&.split&.at(1)
 
     def ask(token, roles, permissions)
       return @client.verify(token, authorization: @authorization) unless roles || permissions
