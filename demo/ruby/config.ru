@@ -59,7 +59,7 @@ class Demo
   end
 
   def notice(error)
-    error.retry_after ? "#{error.message} Try again in #{error.retry_after.ceil} seconds." : error.message
+    error.retry_after ? "#{error.message} Try again in #{(error.retry_after / 60.0).ceil} minute(s)." : error.message
   end
 
   def redirect(path) = [303, { "location" => path }, []]
