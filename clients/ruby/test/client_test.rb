@@ -27,6 +27,8 @@ class ClientTest < Minitest::Test
       thread.kill.join
       assert_equal bob["user"]["id"], @client.verify(bob["access_token"])["sub"]
     end
+    # Nor a connection open.
+    assert_empty @client.instance_variable_get(:@busy)
   end
 
   def test_a_fork_while_other_threads_ask

@@ -114,10 +114,11 @@ module Usher
     end
 
     def exchange(request, deadline)
-      connection = take || open(deadline)
+      connection = nil
+      # Wherever a thread is interrupted, its connection is not left behind.
+      Thread.handle_interrupt(Object => :never) { connection = take || open(deadline) }
       connection.ask(request, deadline)
     ensure
-      # Also where a thread is interrupted.
       give_back(connection) if connection
     end
 
