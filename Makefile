@@ -130,3 +130,17 @@ test-deps: deps
 
 clean:
 	rm -rf .build .build-* .venv
+
+# Three small web apps that share a login, on loopback.
+DEMO_PACKAGES = php-cli python3 python3-flask ruby ruby-rack puma
+
+.PHONY: demo test-demo
+
+demo: build
+	@Tests/packages $(DEMO_PACKAGES)
+	@demo/run
+
+# The demo in a real browser; screenshots stay in .build/demo.
+test-demo: build
+	@Tests/packages $(DEMO_PACKAGES) python3-pytest python3-selenium chromium chromium-driver
+	@/usr/bin/python3 -m pytest -q Tests/Demo

@@ -1,0 +1,217 @@
+"""The demo in a real browser. Screenshots of what is seen stay in .build/demo."""
+
+import re
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOTS = ROOT / ".build/demo"
+SECONDS = 4
+APPS = ["php", "python", "ruby"]
+
+
+def free_ports():
+    """The first of three in a row."""
+    for port in range(18_100, 19_000, 3):
+        probes = [socket.socket() for _ in APPS]
+        try:
+            for offset, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", port + offset))
+            return port
+        except OSError:
+            continue
+        finally:
+            for probe in probes:
+                probe.close()
+    raise AssertionError("no free ports")
+
+
+@pytest.fixture(scope="module")
+def demo():
+    """The addresses of the apps, and the administrator's password."""
+    command = [ROOT / "demo/run", "--port", str(free_ports()), "--seconds", str(SECONDS)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "Ctrl-C" in line:
+                break
+        else:
+            raise AssertionError(f"the demo ended: {said}")
+        yield dict(re.findall(r"^ +(php|python|ruby) +(\S+)$", said, re.M)), re.search(r"admin, (\S+)", said)[1]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+
+
+class Browser:
+    def __init__(self, urls):
+        self.urls, self.name = urls, None
+        options = webdriver.ChromeOptions()
+        options.binary_location = "/usr/bin/chromium"
+        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+            options.add_argument(argument)
+        # A phone.
+        options.add_experimental_option("mobileEmulation", {"deviceMetrics": {"width": 390, "height": 760, "pixelRatio": 2.0}})
+        self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+
+    def go(self, app, path="/"):
+        self.driver.get(self.urls[app] + path)
+        width = self.driver.execute_script("return document.documentElement.scrollWidth")
+        assert width <= 390, f"{app}{path} is {width} wide"
+
+    def text(self, selector):
+        return self.driver.find_element(By.CSS_SELECTOR, selector).text
+
+    def click(self, selector):
+        self.driver.execute_script("window.isOld = true")
+        self.driver.find_element(By.CSS_SELECTOR, selector).click()
+        loaded = "return !window.isOld && document.readyState === 'complete'"
+        WebDriverWait(self.driver, 20).until(lambda driver: driver.execute_script(loaded))
+
+    def send(self, **fields):
+        for name, value in fields.items():
+            field = self.driver.find_element(By.NAME, name)
+            field.clear()
+            field.send_keys(value)
+        self.click("main form button")
+
+    def shoot(self, what):
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.driver.save_screenshot(str(SHOTS / f"{self.name}-{what}.png"))
+
+
+@pytest.fixture(scope="module")
+def browsers(demo):
+    browsers = [Browser(demo[0]), Browser(demo[0])]
+    yield browsers
+    for browser in browsers:
+        browser.driver.quit()
+
+
+@pytest.fixture
+def both(browsers, request):
+    """Two browsers of strangers."""
+    for browser, suffix in zip(browsers, ("", "-other")):
+        browser.name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-") + suffix
+        browser.go("php")
+        browser.driver.delete_all_cookies()
+    return browsers
+
+
+@pytest.fixture
+def browser(both):
+    return both[0]
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_register_in_one_and_be_logged_in_to_all(browser, app):
+    name = f"ann-{app}"
+    browser.go(app)
+    browser.shoot("stranger")
+    browser.go(app, "/register")
+    browser.send(username=name, email=f"{name}@example.org", password="password")
+    assert browser.text("[role=alert]")
+    browser.shoot("weak-password")
+    browser.send(password="correct horse")
+    for each in APPS:
+        browser.go(each)
+        assert browser.text("h1") == f"Hello, {name}"
+    browser.shoot("logged-in")
+    # Out of reach of scripts.
+    assert browser.driver.execute_script("return document.cookie") == ""
+    cookies = browser.driver.get_cookies()
+    assert {cookie["name"] for cookie in cookies} == {"usher_access", "usher_refresh"}
+    assert all(cookie["httpOnly"] and cookie["secure"] and cookie["sameSite"] == "Lax" for cookie in cookies)
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_wrong_password_and_throttling(browser, demo, app):
+    for _ in range(5):
+        browser.go(app, "/login")
+        browser.send(login=f"nobody-{app}", password="wrong horse")
+        assert browser.text("[role=alert]") == "The name or the password is wrong."
+    browser.shoot("wrong-password")
+    browser.send(password="wrong horse")
+    assert re.fullmatch(r"There were too many attempts\. Try again in \d+ minute\(s\)\.", browser.text("[role=alert]"))
+    browser.shoot("throttled")
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_an_expired_token_is_refreshed_unnoticed(browser, demo, app):
+    browser.go(app, "/login")
+    browser.send(login="admin", password=demo[1])
+    issued = browser.text("#issued")
+    browser.shoot("before")
+    time.sleep(SECONDS + 1)
+    browser.go(app)
+    assert browser.text("h1") == "Hello, admin" and browser.text("#issued") != issued
+    browser.shoot("after")
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_ten_requests_at_once_with_an_expired_token(browser, demo, app):
+    browser.go(app, "/login")
+    browser.send(login="admin", password=demo[1])
+    browser.driver.delete_cookie("usher_access")
+    statuses = browser.driver.execute_async_script(
+        "const done = arguments[0]; Promise.all(Array.from({length: 10}, () => fetch('/admin').then(r => r.redirected ? 0 : r.status))).then(done)")
+    assert statuses == [200] * 10
+    for each in APPS:
+        browser.go(each)
+        assert browser.text("h1") == "Hello, admin"
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_the_admin_page(browser, demo, app):
+    browser.go(app, "/admin")
+    assert browser.driver.current_url.endswith("/login")
+    browser.send(login="admin", password=demo[1])
+    for each in APPS:
+        browser.go(each, "/admin")
+        assert browser.text("#role") == "admin"
+    browser.shoot("admin")
+    browser.go(app)
+    browser.click("main form button")
+    browser.go(app, "/register")
+    browser.send(username=f"bob-{app}", email=f"bob-{app}@example.org", password="correct horse")
+    browser.go(app, "/admin")
+    assert browser.text("h1") == "Not for you"
+    browser.shoot("refused")
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_log_out_everywhere(both, demo, app):
+    for browser in both:
+        browser.go(app, "/login")
+        browser.send(login="admin", password=demo[1])
+        assert browser.text("h1") == "Hello, admin"
+    both[0].click("#everywhere")
+    both[0].shoot("here")
+    for each in APPS:
+        for browser in both:
+            browser.go(each)
+            assert browser.text("h1") == "Hello, stranger"
+    both[1].shoot("elsewhere")
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_another_sites_form_is_refused(browser, demo, app):
+    browser.go(app, "/login")
+    browser.send(login="admin", password=demo[1])
+    # The other apps are the same site, and get the cookies: but they are other origins.
+    elsewhere = APPS[APPS.index(app) - 1]
+    browser.go(elsewhere)
+    browser.driver.execute_script("document.querySelector('main form').action = arguments[0]", demo[0][app] + "/logout")
+    browser.click("main form button")
+    assert browser.text("h1") == "Not from here"
+    browser.go(app)
+    assert browser.text("h1") == "Hello, admin"

@@ -1,0 +1,156 @@
+# frozen_string_literal: true
+
+require "rack/test"
+require "rack/lint"
+require_relative "daemon"
+require_relative "sinatra_app"
+
+class MiddlewareTest < Minitest::Test
+  include Rack::Test::Methods
+
+  def app = Rack::Lint.new(App)
+
+  def setup
+    @client = Usher::Client.new(Daemon::SOCKET)
+    @name, = Daemon.register(@client, "v")
+    env "HTTP_USER_AGENT", "Netscape 4 \xFF".b
+  end
+
+  def log_in
+    post "/login", { login: @name, password: "correct horse" }
+    assert_predicate last_response, :redirect?, last_response.body
+  end
+
+  # Secure cookies.
+  %i[get post delete].each do |method|
+    define_method(method) { |path, *rest| super("https://example.org#{path}", *rest) }
+  end
+
+  def jar = rack_mock_session.cookie_jar
+  def cookie(name) = Rack::Utils.parse_cookies_header(jar.for(URI("https://example.org/")))[name]
+
+  def test_cookies_are_out_of_reach_of_scripts_and_other_sites
+    log_in
+    cookies = last_response.headers["Set-Cookie"].to_s.split("\n")
+    assert_equal %w[usher_access usher_refresh], cookies.map { |cookie| cookie[/\A\w+/] }
+    cookies.each { |cookie| ["; path=/", "; HttpOnly", "; SameSite=Lax", "; secure", "; max-age="].each { |part| assert_includes cookie.downcase, part.downcase } }
+    assert_equal "no-store", last_response["Cache-Control"]
+    get "/me"
+    assert_equal "Hello #{@name}", last_response.body
+    assert_nil last_response["Set-Cookie"]
+    assert_equal "Netscape 4 \uFFFD", @client.sessions(cookie("usher_access")).first["client"]["user_agent"]
+  end
+
+  def test_who_is_not_logged_in
+    get "/me"
+    assert_equal [401, "Bearer", "token_required"], [last_response.status, last_response["WWW-Authenticate"], JSON.parse(last_response.body)["error"]]
+    get "/me", {}, { "HTTP_ACCEPT" => "text/html,*/*" }
+    assert_equal [303, "/login"], [last_response.status, last_response["Location"]]
+    get "/"
+    assert_equal "Hello stranger", last_response.body
+    post "/login", { login: @name, password: "wrong horse" }
+    assert_equal [401, "invalid_credentials"], [last_response.status, JSON.parse(last_response.body)["error"]]
+    post "/register", { username: @name, email: "x@example.org", password: "correct horse" }
+    assert_equal 409, last_response.status
+  end
+
+  def test_roles_and_permissions_and_their_change_hold_at_once
+    log_in
+    get "/desk"
+    assert_equal [403, "insufficient_role"], [last_response.status, JSON.parse(last_response.body)["error"]]
+    Daemon::ADMIN.call("USER_SET", user: @name, role: "editor", permissions: ["user:*"])
+    get "/desk"
+    assert_equal "Welcome", last_response.body
+    assert last_response["Set-Cookie"], "the stale token was refreshed"
+    delete "/users/1"
+    assert_equal "Gone", last_response.body
+    Daemon::ADMIN.call("USER_SET", user: @name, permissions: [])
+    delete "/users/1"
+    assert_equal [403, "insufficient_permission"], [last_response.status, JSON.parse(last_response.body)["error"]]
+  end
+
+  def test_a_header_comes_before_cookies_and_is_not_refreshed
+    log_in
+    token = cookie("usher_access")
+    other, grant = Daemon.register(@client)
+    get "/me", {}, { "HTTP_AUTHORIZATION" => "Bearer #{grant["access_token"]}" }
+    assert_equal "Hello #{other}", last_response.body
+    @client.revoke(grant["access_token"])
+    get "/me", {}, { "HTTP_AUTHORIZATION" => "Bearer #{grant["access_token"]}" }
+    assert_equal [401, nil], [last_response.status, last_response["Set-Cookie"]]
+    # That of a proxy's own password is none of ours.
+    get "/me", {}, { "HTTP_AUTHORIZATION" => "Basic YWRhOnB3" }
+    assert_equal "Hello #{@name}", last_response.body
+    assert_equal token, cookie("usher_access")
+  end
+
+  def test_an_expired_token_is_refreshed_once_for_ten_requests
+    log_in
+    jar.delete("usher_access")
+    header = "usher_refresh=#{cookie("usher_refresh")}"
+    responses = Array.new(10) { Thread.new { Rack::MockRequest.new(App).get("/me", "HTTP_COOKIE" => header) } }.map(&:value)
+    assert_equal ["Hello #{@name}"], responses.map(&:body).uniq
+    assert_equal 1, responses.map { |response| response["Set-Cookie"][/usher_access=[^;]+/] }.uniq.size
+    # A reply that the browser got late changes nothing: the old token is still answered with the same ones.
+    assert_equal responses[0]["Set-Cookie"], Rack::MockRequest.new(App).get("/me", "HTTP_COOKIE" => header)["Set-Cookie"]
+  end
+
+  def test_logout
+    log_in
+    token = cookie("usher_access")
+    post "/logout"
+    assert_empty cookie("usher_access")
+    assert_raises(Usher::Denied) { @client.verify(token) }
+    get "/me"
+    assert_equal 401, last_response.status
+  end
+
+  def test_logout_everywhere_with_an_expired_token
+    elsewhere = @client.login(@name, "correct horse")["access_token"]
+    log_in
+    jar.delete("usher_access")
+    post "/logout-everywhere"
+    assert_predicate last_response, :redirect?
+    assert_raises(Usher::Denied) { @client.verify(elsewhere) }
+  end
+
+  def test_a_session_that_was_ended_elsewhere_drops_the_cookies
+    log_in
+    Daemon::ADMIN.call("USER_LOGOUT", user: @name)
+    get "/"
+    assert_equal "Hello stranger", last_response.body
+    assert_empty cookie("usher_refresh")
+  end
+
+  def test_no_daemon_is_no_logout
+    log_in
+    Daemon.stop
+    get "/me"
+    assert_equal [503, nil], [last_response.status, last_response["Set-Cookie"]]
+    get "/"
+    assert_equal 503, last_response.status
+    Daemon.launch
+    get "/me"
+    assert_equal "Hello #{@name}", last_response.body
+  ensure
+    Daemon.launch unless Daemon.instance_variable_get(:@pid)
+  end
+
+  def test_an_app_that_may_not_tell_addresses
+    told = nil
+    app = ->(env) { [200, {}, [(told = env["usher"].end_user).to_s]] }
+    Rack::MockRequest.new(Usher::Middleware.new(app, @client, address: false)).get("/", "HTTP_USER_AGENT" => "Lynx", "REMOTE_ADDR" => "192.0.2.7")
+    assert_equal({ user_agent: "Lynx" }, told)
+    Rack::MockRequest.new(Usher::Middleware.new(app, @client)).get("/", "REMOTE_ADDR" => "192.0.2.7")
+    assert_equal({ ip: "192.0.2.7" }, told)
+  end
+
+  def test_nothing_in_the_environment_shows_a_token
+    shown = nil
+    stack = Usher::Middleware.new(->(env) { env["usher"].demand; shown = env["usher"].inspect; [200, {}, []] }, @client)
+    grant = @client.login(@name, "correct horse")
+    Rack::MockRequest.new(stack).get("/", "HTTP_COOKIE" => "usher_access=#{grant["access_token"]}")
+    assert_equal "#<Usher::Visitor>", shown
+    refute_includes stack.inspect, grant["access_token"]
+  end
+end

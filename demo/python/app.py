@@ -1,0 +1,121 @@
+"""A small web app on Flask: `make demo` starts it."""
+
+import html
+import math
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+from flask import Flask, redirect, request
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "clients/python"))
+from usher import USUAL_PATH, Client, Denied, Misuse, UsherError  # noqa: E402
+from usher.web import require_roles, visitor  # noqa: E402
+from usher.wsgi import UsherMiddleware  # noqa: E402
+
+PAGES = HERE.parent / "pages"
+APPS = {name: os.environ.get(f"DEMO_{name.upper()}", "/") for name in ("php", "python", "ruby")}
+
+client = Client(os.environ.get("USHER_SOCKET", USUAL_PATH))
+app = Flask(__name__)
+app.wsgi_app = UsherMiddleware(app.wsgi_app, client)
+
+
+def fill(name, values):
+    """`{{name}}` is a text, `{{{name}}}` is HTML."""
+
+    def value(match):
+        text = str(values.get(match[2], ""))
+        return text if match[1] else html.escape(text)
+
+    return re.sub(r"\{\{(\{?)(\w+)\}?\}\}", value, (PAGES / f"{name}.html").read_text(encoding="utf-8"))
+
+
+def page(name, status=200, **values):
+    values = {**values, **APPS, "app": "python", "title": name.capitalize()}
+    return fill("layout", {**values, "body": fill(name, values)}), status, {"Cache-Control": "no-store"}
+
+
+def notice(error):
+    return f"{error.message} Try again in {math.ceil(error.retry_after / 60)} minute(s)." if error.retry_after else error.message
+
+
+def end_user():
+    return {"ip": request.remote_addr, "user_agent": request.user_agent.string}
+
+
+@app.before_request
+def from_here():
+    """What changes something may come from our own pages alone. (Browsers tell; the other apps are other origins.)"""
+    if request.method not in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+        return page("refused", 403, heading="Not from here", notice="Another site sent this form.")
+
+
+@app.errorhandler(404)
+def nothing_here(_):
+    return page("refused", 404, heading="Nothing here", notice="There is no such page.")
+
+
+@app.errorhandler(UsherError)
+def refused(error):
+    if error.status == 401:
+        return redirect("/login", 303)
+    return page("refused", error.status, heading="Not for you" if error.status == 403 else "Not now", notice=notice(error))
+
+
+@app.get("/")
+def home():
+    claims = visitor().optional()
+    if claims is None:
+        return page("stranger")
+    issued = time.strftime("%T", time.localtime(claims["iat"]))
+    account = {name: claims[name] for name in ("username", "email", "role")}
+    return page("home", **account, issued=issued, lifetime=claims["exp"] - claims["iat"])
+
+
+@app.get("/login")
+def login_form():
+    return page("login")
+
+
+@app.get("/register")
+def register_form():
+    return page("register")
+
+
+@app.post("/login")
+def login():
+    try:
+        visitor().remember(client.login(request.form["login"], request.form["password"], client=end_user()))
+    except (Denied, Misuse) as error:
+        return page("login", error.status, login=request.form["login"], notice=notice(error))
+    return redirect("/", 303)
+
+
+@app.post("/register")
+def register():
+    username, email = request.form["username"], request.form["email"]
+    try:
+        visitor().remember(client.register(username, email, request.form["password"], client=end_user()))
+    except (Denied, Misuse) as error:
+        return page("register", error.status, username=username, email=email, notice=notice(error))
+    return redirect("/", 303)
+
+
+@app.post("/logout")
+def logout():
+    visitor().logout(everywhere=request.form.get("everywhere") == "yes")
+    return redirect("/", 303)
+
+
+@app.get("/admin")
+@require_roles("admin", "moderator")
+def admin():
+    return page("admin", username=visitor().claims["username"], role=visitor().claims["role"])
+
+
+if __name__ == "__main__":
+    app.run(port=int(sys.argv[1]), threaded=True)
