@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -52,17 +53,20 @@ def test_how_little_is_exposed(machine, unit):
 
 
 def test_figures_for_the_node_exporter(machine):
-    """Where it is installed, a file of another user's folder; elsewhere nothing happens."""
+    """Where it is installed, in the folder that Debian's package makes; elsewhere nothing happens."""
     machine.systemctl("start", "usher.socket")
     machine.systemctl("start", METRICS)
     assert machine.show(METRICS, "ConditionResult") == "no"
     with machine.connect() as connection:
         if not connection.ask("HELP METRICS")["ok"]:
             pytest.skip("the daemon has no METRICS yet")
-    machine.run("install", "-d", "-o", str(NOBODY), EXPORTER)
+    machine.run("install", "-d", "-o", str(NOBODY), str(Path(EXPORTER).parent))
+    machine.run("install", "-d", EXPORTER)
     machine.systemctl("enable", "--now", "usher-metrics.timer")
     assert machine.show("usher-metrics.timer", "ActiveState") == "active"
+    since = machine.now()
     machine.systemctl("start", METRICS)
+    assert machine.journal("_COMM=usherctl", since=since) == []
     assert "\nusher_" in machine.run("cat", f"{EXPORTER}/usher.prom").stdout
     assert machine.run("stat", "--format=%a", f"{EXPORTER}/usher.prom").stdout.strip() == "644"
 
