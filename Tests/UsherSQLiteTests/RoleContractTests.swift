@@ -21,7 +21,9 @@ import UsherTesting
         }
         let role = Role(name: "editor", permissions: [post, odd])
         let revocation = Revocation(kind: .role, id: "editor", until: 900, version: 1)
-        #expect(made == EditedRole(name: "editor", before: nil, after: role, roles: Roles([role], version: 1), revocation: revocation))
+        #expect(
+            made == EditedRole(name: "editor", before: nil, after: role, roles: Roles([role], version: 1), revocation: revocation)
+        )
         // Another one in another case, and changes are counted together.
         _ = try await tested.store.editRole("Editor", until: 900, most: 9) { _ throws(UsherError) in [] }
         let same = try await tested.store.editRole("editor", until: 900, most: 9) { before throws(UsherError) in before }
