@@ -290,9 +290,9 @@ def test_an_export_that_is_interrupted_leaves_nothing(folder, number):
     page = {"users": [{"username": "ada", "password_hash": "$y$secret"}], "next": "more"}
 
     def export(request):
-        if "after" in request:
-            hangs.wait()
-        return page
+        if "after" not in request:
+            return page
+        hangs.wait()
 
     with FakeDaemon(folder, {"EXPORT": export}) as fake:
         command = [USHERCTL, "user", "export", "--output", folder / "users.jsonl", "--socket", fake.socket]

@@ -47,8 +47,8 @@ def test_systemd_finds_nothing_to_complain_of(machine, shop, unit):
 @pytest.mark.parametrize("unit", [unit for unit in UNITS if unit.endswith(".service")])
 def test_how_little_is_exposed(machine, unit):
     said = machine.run("systemd-analyze", "security", "--no-pager", unit).stdout
-    # One that writes into another user's folder is root's.
-    most = 1.1 if unit == METRICS else 0.5
+    # One that asks the admin socket is root's.
+    most = 0.6 if unit == METRICS else 0.5
     assert float(re.search(r"Overall exposure level for .*: ([\d.]+) ", said).group(1)) <= most
 
 
@@ -66,7 +66,8 @@ def test_figures_for_the_node_exporter(machine):
     assert machine.show("usher-metrics.timer", "ActiveState") == "active"
     since = machine.now()
     machine.systemctl("start", METRICS)
-    assert machine.journal("_COMM=usherctl", since=since) == []
+    # A machine without CAP_SYS_RESOURCE can give no LimitNICE=: there threads are told EACCES.
+    assert [entry["MESSAGE"] for entry in machine.journal("_COMM=usherctl", since=since) if "errno=13" not in entry["MESSAGE"]] == []
     assert "\nusher_" in machine.run("cat", f"{EXPORTER}/usher.prom").stdout
     assert machine.run("stat", "--format=%a", f"{EXPORTER}/usher.prom").stdout.strip() == "644"
 
