@@ -88,6 +88,8 @@ def test_blank_lines_carriage_returns_and_standard_input(daemon):
     text = lines_of(user(f"user{number}") for number in range(3)).replace("\n", "\r\n\n  \n")
     done = run("user", "import", "-", socket=daemon.admin, input=text.rstrip())
     assert (done.returncode, done.stdout) == (OK, "3 users are imported.\n"), done
+    done = run("user", "import", "-", socket=daemon.admin, input='{"username":"one","email":"one@example.org"}')
+    assert (done.returncode, done.stdout) == (OK, "1 user is imported.\n"), done
     text = lines_of([user("user3")]) + "\n\n" + lines_of([user("no good")])
     assert "Line 4: A username is" in run("user", "import", "-", socket=daemon.admin, input=text).stderr
 
