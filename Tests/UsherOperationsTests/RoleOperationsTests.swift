@@ -154,7 +154,8 @@ struct RoleOperationsTests {
 
     @Test func whatTheStoreDidLateIsTakenUp() async throws {
         let older = await harness.register().accessToken
-        let edited = try await harness.store.editRole("user", until: .max, most: 9, audit: { _ in nil }) { _ throws(UsherError) in
+        let unnoted: AuditNote<EditedRole> = { _ in nil }
+        let edited = try await harness.store.editRole("user", until: .max, most: 9, audit: unnoted) { _ throws(UsherError) in
             [try Permission(granting: "a")]
         }
         await harness.service.recover([try #require(edited.revocation)])
