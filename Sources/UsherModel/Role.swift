@@ -20,11 +20,15 @@ public struct Roles: Sendable, Equatable {
         self.version = version
     }
 
-    /// Takes up what `RoleStore.editRole` has done.
-    public mutating func adopt(_ edited: EditedRole) {
-        guard edited.version > version else { return }
-        byName[edited.name] = edited.after
-        version = edited.version
+    /// Takes up what the store has, unless something newer is known: two edits may come in another order than they were committed in.
+    public mutating func adopt(_ stored: Roles) {
+        if stored.version > version { self = stored }
+    }
+
+    /// Lets a role allow this from now on; nil for none.
+    public mutating func set(_ name: String, to role: Role?) {
+        byName[name] = role
+        version += 1
     }
 
     /// The user with what the role allows: the permissions that its tokens say.
@@ -43,16 +47,16 @@ public struct EditedRole: Sendable, Equatable {
     public let before: Role?
     /// Nil if there is none any more.
     public let after: Role?
-    /// As `Roles.version`, from now on.
-    public let version: Int64
+    /// All roles as they are with it.
+    public let roles: Roles
     /// What refuses the older tokens of all who have the role; nil if nothing has changed.
     public let revocation: Revocation?
 
-    public init(name: String, before: Role?, after: Role?, version: Int64, revocation: Revocation?) {
+    public init(name: String, before: Role?, after: Role?, roles: Roles, revocation: Revocation?) {
         self.name = name
         self.before = before
         self.after = after
-        self.version = version
+        self.roles = roles
         self.revocation = revocation
     }
 }

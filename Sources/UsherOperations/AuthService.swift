@@ -149,8 +149,20 @@ public final class AuthService {
 
     /// What a role allows from now on. To be called after it is durable.
     func adopt(_ edited: EditedRole) {
-        roles.adopt(edited)
+        roles.adopt(edited.roles)
         if let revocation = edited.revocation { refuse([revocation]) }
+    }
+
+    /// Takes up what the store holds revoked after it has come back.
+    public func recover(_ revoked: [Revocation]) async {
+        refuse(revoked)
+        // An edit that was given up and committed later: until memory knows its roles too, new tokens would be as stale as the older ones.
+        guard revoked.contains(where: { $0.kind == .role && $0.version > roles.version }) else { return }
+        do throws(UsherError) {
+            roles.adopt(try await store.roles())
+        } catch {
+            // It fails again: it says so in the journal, and this is called when it is back.
+        }
     }
 
     /// From now on these do not verify. To be called after they are durable.

@@ -31,7 +31,7 @@ extension AuthService {
             let after = try change(before)
             // What was once granted can be taken away in any case.
             guard let after, after.count > before?.count ?? 0 else { return after }
-            let length = after.reduce(0) { $0 + $1.text.utf8.count + 3 }
+            let length = after.reduce(0) { $0 + $1.lengthInList }
             guard length <= Limits.rolePermissions else {
                 throw .invalidField(
                     "permissions",
@@ -49,6 +49,15 @@ extension AuthService {
 
 extension EditedRole {
     fileprivate var change: Event.Change { Event.Change(before: before?.text, after: after?.text) }
+}
+
+extension Permission {
+    /// Bytes that it takes in the list of a token, where quotes and control characters are escaped.
+    fileprivate var lengthInList: Int {
+        var writer = JSONWriter()
+        writer.value(text)
+        return writer.count + 1
+    }
 }
 
 extension UsherError {

@@ -47,9 +47,8 @@ extension Transaction {
         let permissions: [Permission]?
         do throws(UsherError) { permissions = try change(before?.permissions) } catch { throw .refused(error) }
         let after = permissions.map { Role(name: name, permissions: $0) }
-        let version = try rolesVersion()
         guard after != before else {
-            return EditedRole(name: name, before: before, after: after, version: version, revocation: nil)
+            return EditedRole(name: name, before: before, after: after, roles: try roles(), revocation: nil)
         }
         if let after {
             if before == nil, try countRoles() >= most { throw .refused(.tooManyRoles(most)) }
@@ -64,9 +63,10 @@ extension Transaction {
         let last = try database.first("SELECT max(access_until) FROM sessions") {
             row throws(StoreFault) in try row.optionalInteger()
         }
-        let revocation = Revocation(kind: .role, id: name, until: max(until, (last ?? nil) ?? 0), version: version + 1)
+        let roles = try roles()
+        let revocation = Revocation(kind: .role, id: name, until: max(until, (last ?? nil) ?? 0), version: roles.version)
         _ = try revoke(revocation)
-        return EditedRole(name: name, before: before, after: after, version: version + 1, revocation: revocation)
+        return EditedRole(name: name, before: before, after: after, roles: roles, revocation: revocation)
     }
 
     private func countRoles() throws(StoreFault) -> Int64 {

@@ -67,14 +67,15 @@ extension Transaction {
             let isFiltered = query.role != nil || query.isDisabled != nil
             try gather(UserList.byUsername, behind: .text(username), range, to: &page, passingOver: isFiltered)
         }
-        let lastByUsername = page.last
+        let seenByUsername = page.seen
         if !page.hasMore {
             try gather(UserList.byEmail, behind: .text(email), range, to: &page, passingOver: true) {
                 $0.username.folded.hasPrefix(search)
             }
         }
         guard page.hasMore, let last = page.last else { return UserPage(users: page.users, next: nil) }
-        let isByUsername = last.id == lastByUsername?.id
+        // Whether its last was come across by its username: one may be by both.
+        let isByUsername = page.seen == seenByUsername
         return UserPage(users: page.users, next: .name(isByUsername ? .username(last.username) : .email(last.email)))
     }
 
@@ -110,7 +111,7 @@ private struct GatheredPage {
     /// Whether there are accounts that were not looked at.
     var hasMore = false
     private var bytes = 0
-    private var seen = 0
+    private(set) var seen = 0
 
     init(_ query: UserQuery) { self.query = query }
 

@@ -81,7 +81,7 @@ public actor Reactor {
         Task(executorPreference: executor) { await self.take(revocations) }
     }
 
-    private func take(_ revocations: [Revocation]) { service.refuse(revocations) }
+    private func take(_ revocations: [Revocation]) async { await service.recover(revocations) }
 
     private func loop() {
         let most: Int32 = 256

@@ -12,17 +12,15 @@ extension InMemoryStore {
         try perform(audit) { state throws(UsherError) in
             let before = state.roles.byName[name]
             let after = try change(before?.permissions).map { Role(name: name, permissions: $0) }
-            let version = state.roles.version
             guard after != before else {
-                return EditedRole(name: name, before: before, after: after, version: version, revocation: nil)
+                return EditedRole(name: name, before: before, after: after, roles: state.roles, revocation: nil)
             }
             guard before != nil || state.roles.byName.count < most else { throw .tooManyRoles(most) }
             let last = state.sessions.values.map(\.session.accessUntil).max() ?? 0
-            let revocation = Revocation(kind: .role, id: name, until: max(until, last), version: version + 1)
+            state.roles.set(name, to: after)
+            let revocation = Revocation(kind: .role, id: name, until: max(until, last), version: state.roles.version)
             _ = state.revoke(revocation)
-            let edited = EditedRole(name: name, before: before, after: after, version: version + 1, revocation: revocation)
-            state.roles.adopt(edited)
-            return edited
+            return EditedRole(name: name, before: before, after: after, roles: state.roles, revocation: revocation)
         }
     }
 }

@@ -54,7 +54,9 @@ struct DaemonOptions: ParsableArguments {
         case .lost(let lost):
             switch lost.reason {
             case .unreachable: " Does usherd run, and may you ask it? `sudo usherctl doctor` looks into it."
-            case .ended, .timedOut, .garbled, .cancelled: ""
+            // systemd holds on to what is asked of a daemon that does not start.
+            case .timedOut: " Is it well? `sudo usherctl doctor` looks into it."
+            case .ended, .garbled, .cancelled: ""
             }
         }
     }

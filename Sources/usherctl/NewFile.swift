@@ -1,6 +1,10 @@
 import ArgumentParser
 import Glibc
+import Synchronization
 import UsherModel
+
+/// Where the path of the draft is, for a signal that ends the program: nothing half is to stay behind, least of all hashes.
+private let unfinished = Atomic<UInt>(0)
 
 /// A file that appears at its place only when it is whole, in place of what was there.
 struct NewFile: ~Copyable {
@@ -16,6 +20,15 @@ struct NewFile: ~Copyable {
         // With a point before and no known ending: whoever collects the files of a folder takes it for none of them.
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
         draft = "\(folder).\(path.dropFirst(folder.count)).\(getpid())"
+        // It is needed for as long as the program runs.
+        unsafe unfinished.store(UInt(bitPattern: strdup(draft)), ordering: .relaxed)
+        for number in [SIGINT, SIGTERM, SIGHUP] {
+            signal(number) { number in
+                if let path = unsafe UnsafePointer<CChar>(bitPattern: unfinished.load(ordering: .relaxed)) { unsafe unlink(path) }
+                signal(number, SIG_DFL)
+                raise(number)
+            }
+        }
         descriptor = unsafe open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw Output.failure("\(draft): \(errorText(errno)).") }
         guard fchmod(descriptor, mode) == 0 else { throw Output.failure("\(draft): \(errorText(errno)).") }

@@ -13,11 +13,14 @@ struct OperationFigures {
     init?(_ object: ReplyObject) {
         guard let name = object.string("op"), let requests = object.integer("requests") else { return nil }
         self.name = HumanText.printable(name)
-        self.requests = requests
-        let granted = object.object("results")?.integer("ok") ?? 0
-        refused = max(requests - granted, 0)
-        steps = (object.rawElements("latency") ?? []).map { Int64(String(decoding: $0, as: UTF8.self)) ?? 0 }
+        self.requests = Self.count(requests)
+        let granted = Self.count(object.object("results")?.integer("ok") ?? 0)
+        refused = max(self.requests - granted, 0)
+        steps = (object.rawElements("latency") ?? []).map { Self.count(Int64(String(decoding: $0, as: UTF8.self)) ?? 0) }
     }
+
+    /// What no daemon counts is not believed: it could not be reckoned with.
+    private static func count(_ number: Int64) -> Int64 { min(max(number, 0), 1 << 53) }
 
     /// What was counted since `before`.
     func since(_ before: OperationFigures?) -> OperationFigures {
@@ -38,11 +41,11 @@ struct OperationFigures {
     /// What the given share of the requests took at most, as far as the steps tell it.
     /// - Parameter bounds: in nanoseconds.
     func latency(_ share: Double, _ bounds: [Int64]) -> String {
-        let total = steps.reduce(0, +)
+        let total = steps.reduce(0, &+)
         guard total > 0, !bounds.isEmpty else { return "-" }
         var seen: Int64 = 0
         for (count, bound) in zip(steps, bounds) {
-            seen += count
+            seen &+= count
             if Double(seen) >= share * Double(total) { return Self.span(bound) }
         }
         return ">" + Self.span(bounds[bounds.count - 1])

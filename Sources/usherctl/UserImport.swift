@@ -108,7 +108,8 @@ struct UserImport: AsyncParsableCommand {
         }
         progress.clear()
         if daemon.json { return Output.line(reply.json) }
-        Output.print("\(Int(reply.integer("imported") ?? 0).grouped) users are imported.")
+        let imported = Int(reply.integer("imported") ?? 0)
+        Output.print(imported == 1 ? "1 user is imported." : "\(imported.grouped) users are imported.")
     }
 
     private static let unknown =

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import UsherModel
 
 @main
@@ -20,6 +21,15 @@ struct Usherctl: AsyncParsableCommand {
     static func main() async {
         // Passwords pass through here.
         try? forbidMemoryDumps()
+        fillStandardDescriptors()
         await main(nil)
+    }
+
+    /// A standard output that was handed over closed must not become the connection: what is printed would be sent to the daemon.
+    private static func fillStandardDescriptors() {
+        var descriptor: Int32
+        // Whoever writes to one of them is told so.
+        repeat { descriptor = unsafe open("/dev/null", O_RDONLY) } while (STDIN_FILENO...STDERR_FILENO).contains(descriptor)
+        close(descriptor)
     }
 }

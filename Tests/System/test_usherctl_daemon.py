@@ -213,3 +213,42 @@ def test_what_cannot_be_written_is_told(folder):
     with FakeDaemon(folder, {"STATUS": status()}) as fake, open("/dev/full", "wb") as full:
         done = subprocess.run([USHERCTL, "status", "--socket", fake.socket], stdout=full, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     assert done.returncode == LOCAL and "standard output: No space left on device." in done.stderr
+
+
+# Terminals obey the one, and arithmetic fails at the other.
+EVIL, HUGE = "\x1b[31m\x9b\u202e\r\n\x7fé", 2**63 - 1
+LIES = {
+    "id": EVIL, "username": EVIL, "permissions": [EVIL], "claims": {EVIL: EVIL}, "created_at": HUGE, "last_login_at": -HUGE, EVIL: EVIL,
+    "client": {"ip": EVIL, "user_agent": EVIL}, "name": EVIL, "pid": HUGE, "uid": HUGE, "socket": EVIL, "age": -HUGE, "requests": HUGE,
+    "op": EVIL, "results": {"ok": -HUGE}, "latency": [HUGE, HUGE, "x", None], "at": HUGE,
+}
+LYING = {
+    "user": LIES, "users": [LIES], "role": LIES, "roles": [LIES], "sessions": [LIES], "clients": [LIES], "sessions_ended": -HUGE, "version": EVIL,
+    "uptime": HUGE, "connections": HUGE, "operations": [LIES], "latency_bounds_ns": [1, HUGE], "hashing": {"busy": HUGE}, "store": {"health": EVIL},
+}
+EVENT = {"event": {"at": HUGE, "kind": EVIL, "priority": EVIL, "message": EVIL, "fields": {EVIL: EVIL}}}
+
+
+@pytest.mark.parametrize("words, op", [
+    (["user", "show", "x"], "USER_SHOW"), (["user", "list"], "USER_LIST"), (["user", "sessions", "x"], "USER_SESSIONS"),
+    (["user", "logout", "x"], "USER_LOGOUT"), (["role", "list"], "ROLE_LIST"), (["role", "show", "x"], "ROLE_SHOW"), (["status"], "STATUS"),
+    (["clients"], "CLIENTS"), (["monitor"], "MONITOR"),
+])
+def test_nothing_from_elsewhere_reaches_the_terminal_as_it_is(folder, words, op):
+    refusal = {"error": EVIL, "message": EVIL, "status": HUGE, "retry_after": -HUGE}
+    for reply in [[{}, EVENT, {EVIL: EVIL}] if op == "MONITOR" else LYING, refusal]:
+        with FakeDaemon(folder, {op: reply}) as fake:
+            done = run(*words, socket=fake.socket)
+            told = [json.loads(line) for line in run(*words, "--json", socket=fake.socket).stdout.splitlines()]
+        fake.socket.unlink()
+        assert done.returncode in (OK, REFUSED, UNREACHABLE, RETRY_LATER), done
+        assert all(character == "\n" or " " <= character <= "~" for character in done.stdout + done.stderr), done
+        assert told, "each line is JSON"
+
+
+def test_an_output_that_is_closed_is_not_the_connection(folder):
+    with FakeDaemon(folder, {"ROLE_SHOW": {"role": {"name": "editor"}}}) as fake:
+        shell = ["sh", "-c", 'exec "$@" <&- >&-', "sh", USHERCTL, "role", "show", "editor", "--socket", fake.socket]
+        done = subprocess.run(shell, capture_output=True, text=True, env=ENVIRONMENT)
+        assert done.returncode == LOCAL and "standard output" in done.stderr
+        assert fake.requests == [{"op": "ROLE_SHOW", "role": "editor"}]

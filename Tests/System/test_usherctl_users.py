@@ -2,14 +2,18 @@
 
 import json
 import os
+import signal
 import stat
+import subprocess
+import threading
 import time
 
 import pytest
 
 from .connection import assert_ok
+from .daemon import PATIENCE
 from .test_import import HASH, canonical, user
-from .usherctl import LOCAL, OK, REFUSED, RETRY_LATER, UNREACHABLE, USAGE, FakeDaemon, Terminal, run
+from .usherctl import ENVIRONMENT, LOCAL, OK, REFUSED, RETRY_LATER, UNREACHABLE, USAGE, USHERCTL, FakeDaemon, Terminal, run
 
 ADA = {
     "id": "01900000-0000-7000-8000-000000000001", "username": "ada", "email": "ada@example.org", "role": "editor", "permissions": ["post:*"],
@@ -84,6 +88,8 @@ def test_blank_lines_carriage_returns_and_standard_input(daemon):
     text = lines_of(user(f"user{number}") for number in range(3)).replace("\n", "\r\n\n  \n")
     done = run("user", "import", "-", socket=daemon.admin, input=text.rstrip())
     assert (done.returncode, done.stdout) == (OK, "3 users are imported.\n"), done
+    done = run("user", "import", "-", socket=daemon.admin, input='{"username":"one","email":"one@example.org"}')
+    assert (done.returncode, done.stdout) == (OK, "1 user is imported.\n"), done
     text = lines_of([user("user3")]) + "\n\n" + lines_of([user("no good")])
     assert "Line 4: A username is" in run("user", "import", "-", socket=daemon.admin, input=text).stderr
 
@@ -278,3 +284,25 @@ def test_deleting_is_asked_about(folder):
             terminal.wait_for("for good? [y/N] ").type(answer + "\r")
             assert terminal.wait() == status
             assert len(fake.requests) == (1 if answer == "y" else 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_export_that_is_interrupted_leaves_nothing(folder, number):
+    hangs = threading.Event()
+    page = {"users": [{"username": "ada", "password_hash": "$y$secret"}], "next": "more"}
+
+    def export(request):
+        if "after" not in request:
+            return page
+        hangs.wait()
+
+    with FakeDaemon(folder, {"EXPORT": export}) as fake:
+        command = [USHERCTL, "user", "export", "--output", folder / "users.jsonl", "--socket", fake.socket]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+            while not any(file.stat().st_size for file in folder.glob(".users.jsonl.*")):
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(number)
+            assert process.wait(PATIENCE) == -number
+        hangs.set()
+    assert os.listdir(folder) == ["fake"]

@@ -151,4 +151,25 @@ struct RoleOperationsTests {
         #expect(await harness.ask("VERIFY", ["token": token]).isOK)
         #expect(await role("ROLE_SHOW").error == "invalid_field")
     }
+
+    @Test func whatTheStoreDidLateIsTakenUp() async throws {
+        let older = await harness.register().accessToken
+        let unnoted: AuditNote<EditedRole> = { _ in nil }
+        let edited = try await harness.store.editRole("user", until: .max, most: 9, audit: unnoted) { _ throws(UsherError) in
+            [try Permission(granting: "a")]
+        }
+        await harness.service.recover([try #require(edited.revocation)])
+        #expect(await harness.ask("VERIFY", ["token": older]).string("reason") == "stale")
+        let login = await harness.ask("LOGIN", ["login": "ada", "password": Harness.password])
+        #expect(await authorize(login.accessToken, "a").isOK)
+    }
+
+    @Test func permissionsCountAsTokensHaveThem() async throws {
+        let fits = String(repeating: "x", count: 597)
+        #expect(await role("ROLE_GRANT", "user", [fits]).isOK)
+        for long in [fits + "x", String(repeating: "\u{1}", count: 100), String(repeating: "\"", count: 300)] {
+            #expect(await role("ROLE_GRANT", "other", [long]).field == "permissions")
+        }
+        #expect(await role("ROLE_GRANT", "other", [String(repeating: "\u{1}", count: 99)]).isOK)
+    }
 }

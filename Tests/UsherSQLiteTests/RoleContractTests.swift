@@ -21,15 +21,17 @@ import UsherTesting
         }
         let role = Role(name: "editor", permissions: [post, odd])
         let revocation = Revocation(kind: .role, id: "editor", until: 900, version: 1)
-        #expect(made == EditedRole(name: "editor", before: nil, after: role, version: 1, revocation: revocation))
+        #expect(
+            made == EditedRole(name: "editor", before: nil, after: role, roles: Roles([role], version: 1), revocation: revocation)
+        )
         // Another one in another case, and changes are counted together.
         _ = try await tested.store.editRole("Editor", until: 900, most: 9) { _ throws(UsherError) in [] }
         let same = try await tested.store.editRole("editor", until: 900, most: 9) { before throws(UsherError) in before }
-        #expect(same.revocation == nil && same.version == 2)
+        #expect(same.revocation == nil && same.roles == Roles([role, Role(name: "Editor", permissions: [])], version: 2))
         try tested.restart()
         #expect(try await tested.store.roles() == Roles([role, Role(name: "Editor", permissions: [])], version: 2))
         let gone = try await tested.store.editRole("editor", until: 1_000, most: 9) { _ throws(UsherError) in nil }
-        #expect(gone.before == role && gone.after == nil && gone.version == 3)
+        #expect(gone.before == role && gone.after == nil && gone.roles.version == 3)
         try tested.restart()
         #expect(try await tested.store.roles() == Roles([Role(name: "Editor", permissions: [])], version: 3))
         #expect(
@@ -60,6 +62,6 @@ import UsherTesting
         }
         #expect(try await tested.store.roles() == before)
         // Those that are there may be changed all the same.
-        #expect(try await tested.store.editRole("a", until: 5, most: 2) { _ throws(UsherError) in [odd] }.version == 3)
+        #expect(try await tested.store.editRole("a", until: 5, most: 2) { _ throws(UsherError) in [odd] }.roles.version == 3)
     }
 }

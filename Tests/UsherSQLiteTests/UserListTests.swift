@@ -84,6 +84,21 @@ import UsherTesting
         #expect(disabled.count > 1 && disabled.reduce(0) { $0 + $1.count } == count)
     }
 
+    /// The one who is come across by username and by email is the last of a page when as many have been looked at as may be.
+    @Test func aPageGoesOnWhereItEnded() async throws {
+        let tested = try StoreUnderTest(.sqlite, samples.clock)
+        let accounts = try (1...Limits.listScan + 9).map { line in
+            let isBoth = line == Limits.listScan - 1
+            var account = try samples.account(isBoth ? "ann" : "z\(line)", email: "a\(10_000 + line)@example.org")
+            account.user.role = line == 1 ? "editor" : "user"
+            return StagedAccount(line: line, account: account)
+        }
+        _ = try await tested.store.stage(accounts)
+        #expect(try await tested.store.commitStage(of: accounts.count) == .committed)
+        let all = try await pages(tested.store, UserQuery(search: "a", role: "editor", most: 5))
+        #expect(all == [["z1"], []])
+    }
+
     @Test(arguments: [
         (UserList.byID, "sqlite_autoindex_users_1 (id>?)"), (UserList.byRole, "users_role (role=? AND id>?)"),
         (UserList.disabled, "users_disabled (id>?)"),
