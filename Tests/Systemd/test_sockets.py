@@ -18,7 +18,7 @@ RULE = '[[rule]]\nsocket = "blog"\noperations = ["VERIFY", "AUTHORIZE"]\n'
 
 def block(begin):
     """The code of README.md that begins so."""
-    (code,) = [code for code in re.findall(r"```\w*\n(.*?)```", README, re.S) if code.startswith(begin)]
+    (code,) = [code for code in re.findall(r"^```[^\n]*\n(.*?)^```", README, re.S | re.M) if code.startswith(begin)]
     return code
 
 
