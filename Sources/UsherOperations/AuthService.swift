@@ -5,19 +5,11 @@ import UsherToken
 /// What operations work with: the keys, the revocations in memory, the settings, and the ports. Belongs to the reactor: nothing here is
 /// locked, and nothing here blocks.
 public final class AuthService {
-    // What VERIFY reads of the settings is not public: then the compiler sees that nothing overlaps with `adopt`, and checks nothing.
-    private(set) var tokens: TokenSettings
-    private(set) var issuer: TokenIssuer
+    // Not public: then the compiler sees that what VERIFY reads of it never overlaps with `adopt`, and checks nothing.
+    private var settings: ServiceSettings
     private var defaultAudience: [UInt8]
-    public private(set) var passwords: PasswordSettings
-    public private(set) var accounts: AccountSettings
-    public private(set) var limits: Limits
-    /// Who may call what.
-    public private(set) var rules: [Rule]
     public let store: any Store
     public let workers: any PasswordWorkers
-    /// Who judges new passwords, in the order in which they are asked.
-    private(set) var quality: [any PasswordQuality]
     public let clock: any Clock
     public let random: any RandomSource
     public let log: any EventLog
@@ -50,13 +42,7 @@ public final class AuthService {
         settings: ServiceSettings, store: any Store, workers: any PasswordWorkers, clock: any Clock, random: any RandomSource,
         hash: any KeyedHash, seal: any SecretSeal, log: any EventLog, administrators: [UInt32: String], version: String
     ) {
-        tokens = settings.tokens
-        passwords = settings.passwords
-        quality = settings.quality
-        accounts = settings.accounts
-        limits = settings.limits
-        rules = settings.rules
-        issuer = settings.issuer
+        self.settings = settings
         defaultAudience = Array(settings.tokens.audiences[0].utf8)
         self.store = store
         self.workers = workers
@@ -67,21 +53,25 @@ public final class AuthService {
         self.log = log
         self.administrators = administrators
         self.version = version
-        throttle = Throttle(limits.throttle)
+        throttle = Throttle(settings.limits.throttle)
         started = (clock.now(), clock.monotonicMilliseconds())
         horizon = PurgeHorizon(
             from: nil, wall: clock.now() - TokenSettings.longestClockTolerance, monotonic: clock.monotonicMilliseconds())
     }
 
+    var tokens: TokenSettings { settings.tokens }
+    var issuer: TokenIssuer { settings.issuer }
+    public var passwords: PasswordSettings { settings.passwords }
+    /// Who judges new passwords, in the order in which they are asked.
+    var quality: [any PasswordQuality] { settings.quality }
+    public var accounts: AccountSettings { settings.accounts }
+    public var limits: Limits { settings.limits }
+    /// Who may call what.
+    public var rules: [Rule] { settings.rules }
+
     /// From now on these are in force, for requests that are under way too.
     public func adopt(_ settings: ServiceSettings) {
-        tokens = settings.tokens
-        passwords = settings.passwords
-        quality = settings.quality
-        accounts = settings.accounts
-        limits = settings.limits
-        rules = settings.rules
-        issuer = settings.issuer
+        self.settings = settings
         defaultAudience = Array(settings.tokens.audiences[0].utf8)
         throttle.adopt(limits.throttle)
     }

@@ -199,10 +199,11 @@ extension AuthService {
     /// An upper bound of the `exp` of any token of a session that is issued elsewhere or was before the settings changed.
     func lastExpiry() -> NumericDate { clock.now() + tokens.sessionMaxAge }
 
-    /// An upper bound of the `exp` of any access token that is issued under the present settings, and of the one that was shown.
-    func lastIssued(or bearer: Bearer) -> NumericDate {
-        max(clock.now() + tokens.refreshGrace + tokens.accessExpiry, bearer.until)
-    }
+    /// An upper bound of the `exp` of any access token that is issued under the present settings.
+    func lastIssued() -> NumericDate { clock.now() + tokens.refreshGrace + tokens.accessExpiry }
+
+    /// The same, and of the one that was shown.
+    func lastIssued(or bearer: Bearer) -> NumericDate { max(lastIssued(), bearer.until) }
 
     /// Ends a session that somebody has picked from a list.
     /// - Parameter audit: given what is returned.

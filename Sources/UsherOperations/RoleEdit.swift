@@ -24,10 +24,10 @@ extension AuthService {
         _ name: String, by operation: Operation, as attempt: Attempt,
         _ change: @escaping @Sendable ([Permission]?) throws(UsherError) -> [Permission]?
     ) async throws(UsherError) -> EditedRole {
-        let until = clock.now() + tokens.refreshGrace + tokens.accessExpiry
         let act = act(operation, of: attempt)
         let audit: AuditNote<EditedRole> = { act.entry(on: .role(name), $0.change) }
-        let edited = try await store.editRole(name, until: until, most: Limits.roles, audit: audit) { before throws(UsherError) in
+        let edited = try await store.editRole(name, until: lastIssued(), most: Limits.roles, audit: audit) {
+            before throws(UsherError) in
             let after = try change(before)
             // What was once granted can be taken away in any case.
             guard let after, after.count > before?.count ?? 0 else { return after }

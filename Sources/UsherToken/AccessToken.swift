@@ -40,16 +40,8 @@ public struct AccessToken: ~Copyable {
             if let permissions = found.permissions, !permissions.isListOfStrings(in: payload) {
                 throw .claim("permissions", "is not a list of strings")
             }
-            if let value = found.version {
-                guard let version = value.integer(in: payload), version >= 0 else { throw .claim("ver", "is not a whole number") }
-                found.accountVersion = version
-            }
-            if let value = found.rolesVersionValue {
-                guard let version = value.integer(in: payload), version >= 0 else {
-                    throw .claim("rver", "is not a whole number")
-                }
-                found.rolesVersion = version
-            }
+            found.accountVersion = try Self.version(found.version, "ver", in: payload)
+            found.rolesVersion = try Self.version(found.rolesVersionValue, "rver", in: payload)
             guard let expiresAt = found.expiresAt?.numericDate(in: payload) else { throw .claim("exp", "is not a date") }
             found.expiry = expiresAt
             if let value = found.notBefore {
@@ -72,6 +64,13 @@ public struct AccessToken: ~Copyable {
         expiresAt = found.expiry
         notBefore = found.activity
         self.token = token
+    }
+
+    /// A version that a claim says; 0, the oldest, where it lacks.
+    private static func version(_ value: JSONValue?, _ claim: String, in payload: Span<UInt8>) throws(UsherError) -> Int64 {
+        guard let value else { return 0 }
+        guard let version = value.integer(in: payload), version >= 0 else { throw .claim(claim, "is not a whole number") }
+        return version
     }
 
     // MARK: Rules, in the order in which they are told
