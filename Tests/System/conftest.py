@@ -1,6 +1,5 @@
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -8,29 +7,10 @@ from pathlib import Path
 import pytest
 
 from .daemon import CHEAP, USHERD, Daemon, merged
+from .guards import time_limit, usherd
 from .people import Person
 
-# A test that takes longer than this hangs.
-LIMIT_SECONDS = 300
-
-
-@pytest.fixture(scope="session", autouse=True)
-def usherd():
-    if not os.access(USHERD, os.X_OK):
-        pytest.exit(f"There is no daemon at {USHERD}: run `make build`, or name one in USHERD.", returncode=2)
-    return USHERD
-
-
-@pytest.fixture(autouse=True)
-def limit():
-    def hung(*_):
-        raise TimeoutError(f"the test ran for {LIMIT_SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, hung)
-    signal.alarm(LIMIT_SECONDS)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+limit = time_limit(300)
 
 
 def _folder():

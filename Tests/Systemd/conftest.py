@@ -1,31 +1,13 @@
-import os
 import signal
 
 import pytest
 
+from System.guards import time_limit, usherd
+
 from .machine import lacking
-from .usher import USHERD, UsherMachine
+from .usher import UsherMachine
 
-# A test that takes longer than this hangs.
-LIMIT_SECONDS = 300
-
-
-@pytest.fixture(scope="session", autouse=True)
-def usherd():
-    if not os.access(USHERD, os.X_OK):
-        pytest.exit(f"There is no daemon at {USHERD}: run `make build`, or name one in USHERD.", returncode=2)
-
-
-@pytest.fixture(autouse=True)
-def limit():
-    def hung(*_):
-        raise TimeoutError(f"the test ran for {LIMIT_SECONDS} s")
-
-    before = signal.signal(signal.SIGALRM, hung)
-    signal.alarm(LIMIT_SECONDS)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+limit = time_limit(300)
 
 
 @pytest.fixture(scope="session")
