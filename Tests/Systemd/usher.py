@@ -1,17 +1,16 @@
 """Usher, installed in a machine as an operator would install it."""
 
-import os
 import signal
 import subprocess
 import tempfile
 from pathlib import Path
 
 from System.connection import Connection
+from System.daemon import USHERD
+from System.usherctl import USHERCTL
 
 from .machine import REPOSITORY, Machine
 
-USHERD = Path(os.environ.get("USHERD", REPOSITORY / ".build/release/usherd")).absolute()
-USHERCTL = Path(os.environ.get("USHERCTL", REPOSITORY / ".build/release/usherctl")).absolute()
 SOCKET = "/run/usher/usher.sock"
 BINARY = "/usr/sbin/usherd"
 SETTINGS = "/etc/usher/usher.toml"
