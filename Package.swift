@@ -43,6 +43,7 @@ let package = Package(
         .target(name: "CEpoll"),
         .target(name: "CTOML"),
         .target(name: "CPlatform"),
+        .target(name: "CBase64URL"),
 
         // The ground: values, ports, and threads.
         module("UsherThreads", ["CPlatform"]),
@@ -52,7 +53,7 @@ let package = Package(
         module("UsherServer", ["UsherWire", "UsherOperations", "UsherJSON", "UsherModel", "UsherThreads", "CEpoll"]),
         module("UsherWire", ["UsherOperations", "UsherJSON", "UsherModel"]),
         module("UsherOperations", ["UsherToken", "UsherJSON", "UsherModel", "UsherThreads"]),
-        module("UsherToken", ["UsherJSON", "UsherModel"]),
+        module("UsherToken", ["UsherJSON", "UsherModel", "CBase64URL"]),
         module("UsherJSON", []),
 
         // The adapters: each the model and one C library.

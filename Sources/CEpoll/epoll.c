@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int checked(int result) { return result < 0 ? -errno : result; }
@@ -27,6 +28,18 @@ int usher_epoll_wait(int epoll, struct epoll_event *events, int most, int timeou
 uint64_t usher_event_data(const struct epoll_event *events, int index) { return events[index].data.u64; }
 
 uint32_t usher_event_flags(const struct epoll_event *events, int index) { return events[index].events; }
+
+ssize_t usher_receive(int fd, void *bytes, size_t count)
+{
+    ssize_t received = syscall(SYS_recvfrom, fd, bytes, count, 0, NULL, NULL);
+    return received < 0 ? -errno : received;
+}
+
+ssize_t usher_send(int fd, const void *bytes, size_t count)
+{
+    ssize_t sent = syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0);
+    return sent < 0 ? -errno : sent;
+}
 
 int usher_accept(int listener) { return checked(accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)); }
 

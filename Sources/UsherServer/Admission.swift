@@ -41,10 +41,7 @@ extension Engine {
         }
         let now = service.clock.monotonicMilliseconds()
         let connection = connections.add(descriptor, caller, listener.name, rights, at: now)
-        connection.interest = EPOLLIN.rawValue
-        if usher_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, connection.interest, connection.id.eventData) < 0 {
-            drop(connection)
-        }
+        if !watch(connection, EPOLL_CTL_ADD) { drop(connection) }
     }
 
     private func turnAway(_ descriptor: Int32, _ caller: Caller, _ error: UsherError, _ remark: String) {

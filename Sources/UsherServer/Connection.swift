@@ -35,11 +35,15 @@ final class Connection {
     /// Is sent events; the table of connections has a list of those.
     var isWatching = false
 
+    /// The socket may hold something that was not read.
+    var isReadable = false
+    /// The client has shut its side down, or is gone: reading goes on until the end.
+    var isEnding = false
     /// What was read and not yet carried out; nil while there is nothing.
     var input: LineBuffer?
     /// The rest of a line that is too long is being skipped.
     var isSkipping = false
-    /// Nothing more will be read: the client has shut its side down, or the daemon drains.
+    /// All has been read that there will be: the client has shut its side down, or the daemon drains.
     var hasEnded = false
     /// The last line, without an LF, was carried out, or is not to be.
     var hasTakenRest = false
@@ -59,8 +63,8 @@ final class Connection {
     private(set) var heldBytes = 0
 
     let outbox = Outbox()
-    /// What epoll was told to watch for.
-    var interest: UInt32 = 0
+    /// Whether epoll tells when there is room for more of what waits in the outbox.
+    var isWatchedForRoom = false
 
     init(id: ConnectionID, caller: Caller, socket: String, rights: Rights, since: Int64) {
         self.id = id
@@ -105,6 +109,9 @@ final class Connection {
     func mayProceed(_ limits: Limits) -> Bool {
         inFlight + heldCount < limits.inFlight && heldBytes <= limits.line && outbox.count <= Limits.unsentReplies
     }
+
+    /// Whether there may be something to read that may be taken in now.
+    func mayRead(_ limits: Limits) -> Bool { isReadable && !hasEnded && !hasBacklog && mayProceed(limits) }
 
     /// Whether it has been answered whole, and there will be no more.
     var isDone: Bool {

@@ -57,13 +57,16 @@ struct Engine: ~Copyable {
     /// What epoll says of a connection.
     mutating func event(_ data: UInt64, _ flags: UInt32) {
         guard let connection = connections.find(ConnectionID(eventData: data)) else { return }
+        let isEnding = flags & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
+        if isEnding { connection.isEnding = true }
+        if isEnding || flags & EPOLLIN.rawValue != 0 { connection.isReadable = true }
         if flags & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 {
             // The client is gone. What it sent before is carried out, unless it has to wait: nobody waits for the reply.
             connection.caller.leave()
-            if connection.hasEnded || connection.hasBacklog || !connection.mayProceed(limits) { return drop(connection) }
+            if !connection.mayRead(limits) { return drop(connection) }
         }
         if flags & EPOLLOUT.rawValue != 0, !connection.outbox.flush(to: connection.id.descriptor) { return drop(connection) }
-        turn(connection, mayRead: flags & (EPOLLIN.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0)
+        if !connection.isQueued { turn(connection) }
     }
 
     /// Whether some connection waits for its turn and not for anything else.
@@ -77,7 +80,7 @@ struct Engine: ~Copyable {
         for id in waiting {
             guard let connection = connections.find(id) else { continue }
             connection.isQueued = false
-            turn(connection, mayRead: false)
+            turn(connection)
         }
         flush()
     }
@@ -107,39 +110,22 @@ struct Engine: ~Copyable {
         return started
     }
 
-    // MARK: Draining
-
-    /// Nothing more is taken in; what has reached the sockets is answered, then each connection is closed.
-    mutating func drain() {
-        flush()
-        for connection in connections.all {
-            connections.list.stopWatching(connection)
-            // A line that is cut short here, and not by its client, is no request.
-            if usher_peer_has_finished(connection.id.descriptor) == 0 { connection.hasTakenRest = true }
-            // What the client had sent stays readable, and its next write fails.
-            shutdown(connection.id.descriptor, Int32(SHUT_RD))
-            turn(connection, mayRead: true)
-        }
-        flush()
-    }
-
-    mutating func dropAll() {
-        for connection in connections.all { drop(connection) }
-    }
-
     // MARK: A turn
 
     /// One connection's turn: at most `linesPerTurn` lines and one read.
-    private mutating func turn(_ connection: Connection, mayRead: Bool) {
+    mutating func turn(_ connection: Connection) {
         var lines = 0
         turnStart = replies.count
         let input = connection.input ?? scratch
         runHeld(connection, &lines)
         if connection.hasBacklog { proceed(connection, input, &lines) }
-        if mayRead, !connection.hasEnded, !connection.hasBacklog, connection.mayProceed(limits) {
+        if connection.mayRead(limits) {
             switch input.receive(connection.id.descriptor, most: Limits.bytesPerTurn) {
-            case .bytes: proceed(connection, input, &lines)
-            case .nothing: break
+            case .bytes(let count):
+                // What comes after a read that took all there was is told by an event of its own.
+                connection.isReadable = count == Limits.bytesPerTurn || connection.isEnding
+                proceed(connection, input, &lines)
+            case .nothing: connection.isReadable = false
             case .end: connection.hasEnded = true
             case .failed:
                 if connection.input == nil { scratch.clear() }
@@ -214,26 +200,33 @@ struct Engine: ~Copyable {
         }
     }
 
-    /// Sends what a turn wrote, and tells epoll what to watch for.
+    /// Sends what a turn wrote, and sees to it that what waits goes on.
     mutating func settle(_ connection: Connection, _ written: Range<Int>) {
         let isReachable =
             written.isEmpty
             ? connection.outbox.flush(to: connection.id.descriptor)
             : connection.outbox.send(replies.bytes, written, to: connection.id.descriptor)
-        if connection.isDone || !isReachable { return drop(connection) }
-        if connection.hasBacklog && connection.mayProceed(limits) || connection.mayRunHeld && mayWrite(connection) {
+        let isLost = connection.caller.isGone && !connection.mayRead(limits)
+        if connection.isDone || !isReachable || isLost { return drop(connection) }
+        if connection.hasBacklog && connection.mayProceed(limits) || connection.mayRunHeld && mayWrite(connection)
+            || connection.mayRead(limits)
+        {
             enqueue(connection)
         }
-        watch(connection)
+        if connection.outbox.isEmpty == connection.isWatchedForRoom {
+            connection.isWatchedForRoom.toggle()
+            watch(connection, EPOLL_CTL_MOD)
+        }
     }
 
-    private func watch(_ connection: Connection) {
-        var interest: UInt32 = 0
-        if !connection.hasEnded, !connection.hasBacklog, connection.mayProceed(limits) { interest |= EPOLLIN.rawValue }
-        if !connection.outbox.isEmpty { interest |= EPOLLOUT.rawValue }
-        guard interest != connection.interest else { return }
-        connection.interest = interest
-        _ = usher_epoll_control(epoll, EPOLL_CTL_MOD, connection.id.descriptor, interest, connection.id.eventData)
+    /// Has epoll tell each change of a connection, once: what could be read and was not is kept in mind here. That there is room for replies is
+    /// told only while some wait; it changes with each one that the client reads.
+    /// - Returns: false if the kernel refuses.
+    @discardableResult
+    func watch(_ connection: Connection, _ operation: Int32) -> Bool {
+        var interest = EPOLLET.rawValue | EPOLLIN.rawValue | EPOLLRDHUP.rawValue
+        if connection.isWatchedForRoom { interest |= EPOLLOUT.rawValue }
+        return usher_epoll_control(epoll, operation, connection.id.descriptor, interest, connection.id.eventData) >= 0
     }
 
     // MARK: Lines

@@ -1,3 +1,4 @@
+import CEpoll
 import Glibc
 import UsherModel
 
@@ -24,7 +25,8 @@ import UsherModel
 
     /// What one read of a socket came to.
     enum Received {
-        case bytes
+        /// How many.
+        case bytes(Int)
         case nothing
         case end
         case failed
@@ -33,13 +35,14 @@ import UsherModel
     /// Reads once, at most `most` bytes.
     func receive(_ descriptor: Int32, most: Int) -> Received {
         makeRoom(for: most)
-        let count = unsafe recv(descriptor, memory.baseAddress! + tail, most, 0)
+        var count: Int
+        repeat { unsafe count = usher_receive(descriptor, memory.baseAddress! + tail, most) } while count == -Int(EINTR)
         if count > 0 {
             tail += count
-            return .bytes
+            return .bytes(count)
         }
         if count == 0 { return .end }
-        return errno == EAGAIN || errno == EINTR ? .nothing : .failed
+        return count == -Int(EAGAIN) ? .nothing : .failed
     }
 
     /// What the next bytes are.

@@ -1,3 +1,4 @@
+import CEpoll
 import Glibc
 
 /// Replies on their way to a client: what the socket did not take yet waits here.
@@ -59,9 +60,9 @@ final class Outbox {
     private static func send(_ bytes: [UInt8], _ range: Range<Int>, to descriptor: Int32) -> Int? {
         unsafe bytes.withUnsafeBytes { buffer in
             let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[range])
-            let sent = unsafe Glibc.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+            let sent = unsafe usher_send(descriptor, rest.baseAddress, rest.count)
             if sent >= 0 { return sent }
-            return [EAGAIN, EINTR, ENOBUFS, ENOMEM].contains(errno) ? 0 : nil
+            return [EAGAIN, EINTR, ENOBUFS, ENOMEM].contains(Int32(-sent)) ? 0 : nil
         }
     }
 }

@@ -6,3 +6,7 @@ public func releaseStartupPages() { usher_release_startup_pages() }
 
 /// Raises the limit of open descriptors as far as the process may.
 public func raiseDescriptorLimit() { usher_raise_descriptor_limit() }
+
+/// Gives the calling thread a table of descriptors of its own: what is open is in both, and what is opened from now on is in the table of the
+/// thread that opens it. Calls on a shared table cost more. If the kernel refuses, it stays shared.
+public func unshareDescriptors() { usher_unshare_descriptors() }

@@ -1,3 +1,5 @@
+import CBase64URL
+
 /// base64url without padding (RFC 7515 §2), canonical in both directions: a text that another one decodes alike is refused.
 enum Base64URL {
     static func encodedLength(_ count: Int) -> Int { (count * 4 + 2) / 3 }
@@ -42,7 +44,10 @@ enum Base64URL {
     ///   - bytes: room for three bytes for each four characters, and one byte more.
     private static func decode(_ text: UnsafeRawPointer, _ count: Int, to bytes: UnsafeMutableRawPointer) -> Bool {
         unsafe decodeTable.withUnsafeBufferPointer { table in
-            var (text, bytes, rest) = unsafe (text, bytes, count)
+            // A long text is done many characters at a time; what is left, the character included that is none, one group after another.
+            let done = unsafe usher_base64url_decode_blocks(
+                text.assumingMemoryBound(to: UInt8.self), count, bytes.assumingMemoryBound(to: UInt8.self))
+            var (text, bytes, rest) = unsafe (text + done, bytes + done / 4 * 3, count - done)
             // A character that is none has the highest bit set in the table, wherever it stands in its group.
             var invalid: UInt32 = 0
             while rest >= 4 {

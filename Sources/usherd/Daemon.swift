@@ -94,6 +94,8 @@ enum Daemon {
             listeners: listeners, signals: signals, hooks: hooks(supervisor, journal, places, running, remark, judges),
             service: service)
         reactorBox.withLock { $0 = reactor }
+        // The connections are this thread's; no other thread is to see or keep them.
+        unshareDescriptors()
         let left = try reactor.run()
 
         let isClosed = store.close(timeoutMilliseconds: max(left, Limits.storeClose))

@@ -3,7 +3,7 @@ import UsherModel
 
 /// The machine's clocks.
 struct SystemClock: Clock {
-    func wallMilliseconds() -> Int64 { nanoseconds(CLOCK_REALTIME) / 1_000_000 }
+    func wallMilliseconds() -> Int64 { nanoseconds(CLOCK_REALTIME_COARSE) / 1_000_000 }
     /// It goes on while the machine sleeps: what a grace window is measured by.
     func monotonicMilliseconds() -> Int64 { nanoseconds(CLOCK_BOOTTIME) / 1_000_000 }
     /// It stands still while the machine sleeps: no request took that long.

@@ -2,6 +2,7 @@
 #define USHER_EPOLL_H
 /* What the reactor needs of Linux and Swift's Glibc module does not offer: epoll itself, accept4 and SO_PEERCRED
    (behind _GNU_SOURCE), eventfd and signalfd. Every function returns -errno on failure. */
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/types.h>
@@ -19,6 +20,11 @@ int usher_epoll_control(int epoll, int op, int fd, uint32_t events, uint64_t dat
 int usher_epoll_wait(int epoll, struct epoll_event *events, int most, int timeout_ms);
 uint64_t usher_event_data(const struct epoll_event *events, int index);
 uint32_t usher_event_flags(const struct epoll_event *events, int index);
+
+/* recv(2), and send(2) without waiting and without SIGPIPE. As no thread is ever cancelled here, they leave out what makes the library's
+   own ones places where one can be. */
+ssize_t usher_receive(int fd, void *bytes, size_t count);
+ssize_t usher_send(int fd, const void *bytes, size_t count);
 
 /* A nonblocking, close-on-exec connection of a listening socket. */
 int usher_accept(int listener);
