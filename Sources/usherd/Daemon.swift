@@ -96,6 +96,8 @@ enum Daemon {
         reactorBox.withLock { $0 = reactor }
         // The connections are this thread's; no other thread is to see or keep them.
         unshareDescriptors()
+        // Hashes are long work, and VERIFY does not wait for them.
+        shortenSlice()
         let left = try reactor.run()
 
         let isClosed = store.close(timeoutMilliseconds: max(left, Limits.storeClose))

@@ -14,6 +14,9 @@ void usher_raise_descriptor_limit(void);
 /* Gives the calling thread a table of descriptors of its own: those that are open are in both, those that are opened later in one. With one
    that threads share, each system call on a descriptor takes and gives back a reference to its file. */
 void usher_unshare_descriptors(void);
+/* Asks the scheduler for the shortest slice for the calling thread: when it wakes, it is let in before threads of longer ones that are running,
+   and it gets no more of the processor for it. Before Linux 6.12 it changes nothing. */
+void usher_shorten_slice(void);
 /* Names the calling thread, as ps -L shows it; at most 15 bytes are kept. */
 void usher_name_thread(const char *name);
 
