@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <link.h>
 #include <malloc.h>
-#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,8 +89,6 @@ void usher_release_startup_pages(void)
     dl_iterate_phdr(release, NULL);
     malloc_trim(0);
 }
-
-void usher_unshare_descriptors(void) { unshare(CLONE_FILES); }
 
 void usher_raise_descriptor_limit(void)
 {

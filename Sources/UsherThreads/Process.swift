@@ -10,7 +10,3 @@ public func raiseDescriptorLimit() { usher_raise_descriptor_limit() }
 /// Asks for short slices for the calling thread: it runs as soon as there is something to do, though others on its processor have long work.
 /// If the kernel refuses, it waits until theirs are over, some milliseconds.
 public func shortenSlice() { usher_shorten_slice() }
-
-/// Gives the calling thread a table of descriptors of its own: what is open is in both, and what is opened from now on is in the table of the
-/// thread that opens it. Calls on a shared table cost more. If the kernel refuses, it stays shared.
-public func unshareDescriptors() { usher_unshare_descriptors() }

@@ -11,9 +11,6 @@ void usher_cleanse(void *memory, size_t size);
 int usher_forbid_dumps(void);
 /* As many descriptors as the hard limit allows: the soft one (1,024) is for programs that use select(2). */
 void usher_raise_descriptor_limit(void);
-/* Gives the calling thread a table of descriptors of its own: those that are open are in both, those that are opened later in one. With one
-   that threads share, each system call on a descriptor takes and gives back a reference to its file. */
-void usher_unshare_descriptors(void);
 /* Asks the scheduler for the shortest slice for the calling thread: when it wakes, it is let in before threads of longer ones that are running,
    and it gets no more of the processor for it. Before Linux 6.12 it changes nothing. */
 void usher_shorten_slice(void);
