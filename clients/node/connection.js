@@ -49,11 +49,11 @@ export class Connection {
     this.#socket.connect({ path });
   }
 
-  /** Resolves to the reply. `deadline` is a time of `performance.now()`. */
+  /** Resolves to the reply. `members` are those of the request, as JSON without braces; `deadline` is a time of `performance.now()`. */
   ask(members, deadline) {
     return new Promise((resolve, reject) => {
       const id = `${this.#ids}-${++this.#lastId}`;
-      const request = { id, line: `${JSON.stringify({ id, ...members })}\n`, sent: false, resolve, reject };
+      const request = { id, line: `{"id":"${id}",${members}}\n`, sent: false, resolve, reject };
       request.timer = setTimeout(() => this.#end("ended", request), Math.max(0, deadline - performance.now()));
       this.#waiting.set(id, request);
       this.#socket.ref();

@@ -92,6 +92,28 @@ test("no console shows a secret", async () => {
   client.close();
 });
 
+test("what cannot be written is the caller's mistake, and disturbs nobody", async () => {
+  const client = new Client(socket);
+  const cycle = { name: "sesame" };
+  cycle.again = cycle;
+  const throwing = { toJSON() { throw new Error("sesame"); } };
+  for (const claim of [cycle, 1n, NaN, [-Infinity], throwing, "\ud800", { "\udfff": 1 }, Array.from({ length: 40 }).reduce((inner) => [inner], 1)]) {
+    const [error, ping] = await Promise.allSettled([client.profile("token", { claims: { claim } }), client.ping()]);
+    assert.ok(error.reason instanceof Misuse && error.reason.code === "bad_request", inspect(error.reason));
+    assert.doesNotMatch(inspect(error.reason), /sesame/);
+    assert.equal(ping.value.protocol, 1);
+  }
+  client.close();
+});
+
+test("no member stands in for the operation", async () => {
+  const client = new Client(socket);
+  assert.equal((await client.call("PING", { op: "HELP", id: 5 })).protocol, 1);
+  await assert.rejects(client.login("ann", "secret", { op: "PING", password: "other" }), { code: "invalid_credentials" });
+  assert.equal((await client.help(null)).length > 10, true);
+  client.close();
+});
+
 test("requests at once over a restart", async () => {
   const client = new Client(socket);
   const { access_token: token, user } = await register(client);
