@@ -36,10 +36,10 @@ class Workers:
             # A session of its own, all of which can be ended.
             self.process = subprocess.Popen(list(map(str, command)), env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True)
 
-    def ask(self, method, path, headers, body):
-        connection = http.client.HTTPConnection("app.test", timeout=30)
+    def ask(self, method, path, headers, body, patience=60):
+        connection = http.client.HTTPConnection("app.test")
         connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(30)
+        connection.sock.settimeout(patience)
         try:
             connection.sock.connect(str(self.socket))
             connection.request(method, path, body, headers)
@@ -59,7 +59,7 @@ class Workers:
 
     def pid(self, token):
         try:
-            return self.ask("GET", "/me", {"Authorization": f"Bearer {token}"}, b"").json["worker"]
+            return self.ask("GET", "/me", {"Authorization": f"Bearer {token}"}, b"", patience=5).json["worker"]
         except (OSError, http.client.HTTPException):
             time.sleep(0.05)
 
@@ -120,9 +120,9 @@ def test_everybody_stays_who_they_are_while_the_daemon_and_a_worker_crash(worker
         told = set()
         while not over.is_set():
             try:
-                answer = workers.ask("GET", "/me", {"Authorization": f"Bearer {grant['access_token']}"}, b"")
+                answer = workers.ask("GET", "/me", {"Authorization": f"Bearer {grant['access_token']}"}, b"", patience=5)
             except (OSError, http.client.HTTPException):
-                # The worker that had the request was killed.
+                # The worker that had the request was killed, or was to have it.
                 continue
             told.add(answer.json["username"] if answer.status == 200 else answer.status)
         return told
