@@ -27,7 +27,7 @@ export interface Auth extends Handler {
   /** For visitors who have all of the permissions. */
   requirePermission(...permissions: string[]): Handler;
   /** The error handler for what routes raise themselves. */
-  errors(error: unknown, req: any, res: any, next: Next): void;
+  errors(error: unknown, req: any, res: any, next: Next): Promise<void>;
 }
 
 /** `app.use(usherAuth(client))` puts a `Visitor` at `req.usher`. */
