@@ -61,9 +61,7 @@ export class Connection {
     });
   }
 
-  close() {
-    this.#end("ended");
-  }
+  close() { this.#end("ended"); }
 
   #begin() {
     this.#ready = true;

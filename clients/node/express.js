@@ -93,17 +93,13 @@ class Visitor {
   }
 
   /** LOGIN, REGISTER and the second step of LOGIN, with the visitor's address, whose tokens go into cookies. They answer as the client's do. */
-  async login(login, password, options) {
-    return this.remember(await this.#app.client.login(login, password, { client: this.endUser, ...options }));
-  }
+  async login(login, password, options) { return this.remember(await this.#app.client.login(login, password, { client: this.endUser, ...options })); }
 
   async register(username, email, password, options) {
     return this.remember(await this.#app.client.register(username, email, password, { client: this.endUser, ...options }));
   }
 
-  async finishLogin(challenge, code) {
-    return this.remember(await this.#app.client.finishLogin(challenge, code, { client: this.endUser }));
-  }
+  async finishLogin(challenge, code) { return this.remember(await this.#app.client.finishLogin(challenge, code, { client: this.endUser })); }
 
   /** Ends the session, or all of the user's, and drops the cookies. */
   async logout({ everywhere = false } = {}) {
@@ -115,9 +111,7 @@ class Visitor {
   }
 
   /** For what the client is asked on the visitor's behalf, after `require`: `client.sessions(req.usher.accessToken)`. */
-  get accessToken() {
-    return this.#access ?? this.#authorization?.split(/\s+/)[1];
-  }
+  get accessToken() { return this.#access ?? this.#authorization?.split(/\s+/)[1]; }
 
   /** Keeps the tokens of a reply in cookies. One without tokens (an email is to be confirmed first) changes nothing. */
   remember(grant) {

@@ -83,9 +83,7 @@ export class Client {
   }
 
   /** Closes the connection; what waits for a reply gets none. The client can be used on. */
-  close() {
-    this.#connection?.close();
-  }
+  close() { this.#connection?.close(); }
 
   async #member(name, op, members, optional = false) {
     const value = (await this.call(op, members))[name] ?? null;
