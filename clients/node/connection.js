@@ -83,7 +83,8 @@ export class Connection {
       if (this.ended) return;
       this.#answer(line);
     }
-    if (this.#rest.length > MAX_REPLY) this.#end("garbled");
+    // (Or what nobody has asked for.)
+    if (this.#rest.length > MAX_REPLY || (this.#rest && this.#waiting.size === 0)) this.#end("garbled");
   }
 
   #answer(line) {

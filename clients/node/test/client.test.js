@@ -25,7 +25,7 @@ async function trickster(t, answer) {
     connection.on("data", (text) => {
       for (const line of text.trim().split("\n")) {
         requests.push(JSON.parse(line));
-        for (const reply of answer(requests, number) ?? []) connection.write(`${JSON.stringify(reply)}\n`);
+        for (const reply of answer(requests, number) ?? []) connection.write(typeof reply === "string" ? reply : `${JSON.stringify(reply)}\n`);
       }
     });
   });
@@ -54,6 +54,14 @@ test("an unknown id ends the connection for all in flight", async (t) => {
   const results = await Promise.allSettled([client.verify("ann"), client.login("bob", "secret")]);
   for (const { reason } of results) assert.ok(reason instanceof ConnectionLost && reason.code === "garbled" && reason.outcomeUnknown);
   assert.equal((await client.verify("ann")).sub, "ann");
+});
+
+test("half a line that nobody asked for ends the connection before anything is asked on it", async (t) => {
+  const { client, connections } = await trickster(t, (requests, number) => [good(requests.at(-1)), ...(number === 1 ? ['{"id":"'] : [])]);
+  assert.equal((await client.verify("ann")).sub, "ann");
+  await sleep(50);
+  assert.equal((await client.login("bob", "secret")).access_token, "a");
+  assert.equal(connections(), 2);
 });
 
 test("a time-out ends the connection: others repeat what they safely can, and its late reply reaches nobody", async (t) => {
