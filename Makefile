@@ -3,8 +3,8 @@
 PACKAGES      = g++ libssl-dev libcrypt-dev libargon2-dev libpwquality-dev libcrack2-dev cracklib-runtime libsystemd-dev libsqlite3-dev \
                 libtomlplusplus-dev pkg-config dpkg-dev socat
 TEST_PACKAGES = mandoc openssl python3 python3-venv python3-pytest python3-jwt python3-django python3-argon2 python3-passlib \
-                ruby ruby-jwt ruby-bcrypt ruby-rack ruby-sinatra ruby-rack-test php-cli php-cgi php-nyholm-psr7 python3-flask python3-fastapi \
-                nodejs node-express systemd valgrind
+                ruby ruby-jwt ruby-bcrypt ruby-rack ruby-sinatra ruby-rack-test puma php-cli php-cgi php-nyholm-psr7 python3-flask python3-fastapi \
+                nodejs node-express node-typescript systemd valgrind
 # What the benchmarks compare with.
 BENCH_PACKAGES = gcc redis-server python3-jwt ruby ruby-jwt
 

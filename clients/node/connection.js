@@ -49,11 +49,11 @@ export class Connection {
     this.#socket.connect({ path });
   }
 
-  /** Resolves to the reply. `deadline` is a time of `performance.now()`. */
+  /** Resolves to the reply. `members` are those of the request, as JSON without braces; `deadline` is a time of `performance.now()`. */
   ask(members, deadline) {
     return new Promise((resolve, reject) => {
       const id = `${this.#ids}-${++this.#lastId}`;
-      const request = { id, line: `${JSON.stringify({ id, ...members })}\n`, sent: false, resolve, reject };
+      const request = { id, line: `{"id":"${id}",${members}}\n`, sent: false, resolve, reject };
       request.timer = setTimeout(() => this.#end("ended", request), Math.max(0, deadline - performance.now()));
       this.#waiting.set(id, request);
       this.#socket.ref();
@@ -61,9 +61,7 @@ export class Connection {
     });
   }
 
-  close() {
-    this.#end("ended");
-  }
+  close() { this.#end("ended"); }
 
   #begin() {
     this.#ready = true;
@@ -85,7 +83,8 @@ export class Connection {
       if (this.ended) return;
       this.#answer(line);
     }
-    if (this.#rest.length > MAX_REPLY) this.#end("garbled");
+    // (Or what nobody has asked for.)
+    if (this.#rest.length > MAX_REPLY || (this.#rest && this.#waiting.size === 0)) this.#end("garbled");
   }
 
   #answer(line) {

@@ -15,9 +15,7 @@ export class UsherError extends Error {
   }
 
   /** The daemon's whole reply. */
-  get members() {
-    return this.#members;
-  }
+  get members() { return this.#members; }
 
   /** Seconds to wait before the next attempt; null where the daemon does not say. */
   get retryAfter() {
@@ -35,9 +33,7 @@ export class Misuse extends UsherError {}
 /** The daemon cannot answer now. */
 export class RetryLater extends UsherError {
   /** Whether the request may have been carried out all the same. */
-  get outcomeUnknown() {
-    return this.code !== "busy" && this.code !== "shutting_down";
-  }
+  get outcomeUnknown() { return this.code !== "busy" && this.code !== "shutting_down"; }
 }
 
 const LOST = {
@@ -56,9 +52,7 @@ export class ConnectionLost extends RetryLater {
     this.#outcomeUnknown = outcomeUnknown;
   }
 
-  get outcomeUnknown() {
-    return this.#outcomeUnknown;
-  }
+  get outcomeUnknown() { return this.#outcomeUnknown; }
 }
 
 /** The error of a reply that is not `ok`; null for what is no such reply. */

@@ -27,7 +27,7 @@ export interface Auth extends Handler {
   /** For visitors who have all of the permissions. */
   requirePermission(...permissions: string[]): Handler;
   /** The error handler for what routes raise themselves. */
-  errors(error: unknown, req: any, res: any, next: Next): void;
+  errors(error: unknown, req: any, res: any, next: Next): Promise<void>;
 }
 
 /** `app.use(usherAuth(client))` puts a `Visitor` at `req.usher`. */
@@ -36,13 +36,13 @@ export function usherAuth(client: Client, options?: Options): Auth;
 export interface Visitor {
   /** What the visitor's token said when it was asked for last. */
   claims: Claims | null;
-  demand(required?: { roles?: string[]; permissions?: string[] }): Promise<Claims>;
+  require(required?: { roles?: string[]; permissions?: string[] }): Promise<Claims>;
   optional(): Promise<Claims | null>;
   login(login: string, password: string, options?: { audience?: string }): Promise<LoginGrant>;
   register(username: string, email: string, password: string, options?: { audience?: string }): Promise<Registration>;
   finishLogin(challenge: string, code: string): Promise<LoginGrant>;
   logout(options?: { everywhere?: boolean }): Promise<void>;
-  /** For what the client is asked on the visitor's behalf, after `demand`. */
+  /** For what the client is asked on the visitor's behalf, after `require`. */
   readonly accessToken: string | undefined;
   remember<T extends Partial<Grant>>(grant: T): T;
   forget(): void;

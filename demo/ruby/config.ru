@@ -24,7 +24,7 @@ class Demo
     in ["POST", "/login"] then form("login") { |login:, password:| @visitor.login(login, password) }
     in ["POST", "/register"] then form("register") { |username:, email:, password:| @visitor.register(username, email, password) }
     in ["POST", "/logout"] then logout
-    in ["GET", "/admin"] then page("admin", @visitor.demand(roles: %w[admin moderator]))
+    in ["GET", "/admin"] then page("admin", @visitor.require(roles: %w[admin moderator]))
     else refused("Nothing here", "There is no such page.", 404)
     end
   rescue Usher::Error => e

@@ -25,7 +25,7 @@ async function trickster(t, answer) {
     connection.on("data", (text) => {
       for (const line of text.trim().split("\n")) {
         requests.push(JSON.parse(line));
-        for (const reply of answer(requests, number) ?? []) connection.write(`${JSON.stringify(reply)}\n`);
+        for (const reply of answer(requests, number) ?? []) connection.write(typeof reply === "string" ? reply : `${JSON.stringify(reply)}\n`);
       }
     });
   });
@@ -54,6 +54,14 @@ test("an unknown id ends the connection for all in flight", async (t) => {
   const results = await Promise.allSettled([client.verify("ann"), client.login("bob", "secret")]);
   for (const { reason } of results) assert.ok(reason instanceof ConnectionLost && reason.code === "garbled" && reason.outcomeUnknown);
   assert.equal((await client.verify("ann")).sub, "ann");
+});
+
+test("half a line that nobody asked for ends the connection before anything is asked on it", async (t) => {
+  const { client, connections } = await trickster(t, (requests, number) => [good(requests.at(-1)), ...(number === 1 ? ['{"id":"'] : [])]);
+  assert.equal((await client.verify("ann")).sub, "ann");
+  await sleep(50);
+  assert.equal((await client.login("bob", "secret")).access_token, "a");
+  assert.equal(connections(), 2);
 });
 
 test("a time-out ends the connection: others repeat what they safely can, and its late reply reaches nobody", async (t) => {
@@ -89,6 +97,28 @@ test("no console shows a secret", async () => {
   assert.equal(error.members.challenge, "sesame");
   const { access_token: token } = await register(client);
   assert.doesNotMatch(inspect(client, { depth: 9, showHidden: true }), new RegExp(token));
+  client.close();
+});
+
+test("what cannot be written is the caller's mistake, and disturbs nobody", async () => {
+  const client = new Client(socket);
+  const cycle = { name: "sesame" };
+  cycle.again = cycle;
+  const throwing = { toJSON() { throw new Error("sesame"); } };
+  for (const claim of [cycle, 1n, NaN, [-Infinity], throwing, "\ud800", { "\udfff": 1 }, Array.from({ length: 40 }).reduce((inner) => [inner], 1)]) {
+    const [error, ping] = await Promise.allSettled([client.profile("token", { claims: { claim } }), client.ping()]);
+    assert.ok(error.reason instanceof Misuse && error.reason.code === "bad_request", inspect(error.reason));
+    assert.doesNotMatch(inspect(error.reason), /sesame/);
+    assert.equal(ping.value.protocol, 1);
+  }
+  client.close();
+});
+
+test("no member stands in for the operation", async () => {
+  const client = new Client(socket);
+  assert.equal((await client.call("PING", { op: "HELP", id: 5 })).protocol, 1);
+  await assert.rejects(client.login("ann", "secret", { op: "PING", password: "other" }), { code: "invalid_credentials" });
+  assert.equal((await client.help(null)).length > 10, true);
   client.close();
 });
 

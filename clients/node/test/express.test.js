@@ -117,6 +117,50 @@ test("an expired token is refreshed once for ten requests", async () => {
   client.refresh = refresh;
 });
 
+test("an account that changes while a refresh is remembered", async () => {
+  const { browser, name, id } = await loggedIn();
+  browser.cookies.delete("usher_access");
+  const late = Object.assign(new Browser(), { cookies: new Map(browser.cookies) });
+  assert.equal((await browser.ask("/me")).sub, id);
+  await admin.call("USER_SET", { user: name, role: "editor" });
+  assert.equal((await late.ask("/me")).role, "editor");
+  assert.equal((await late.ask("/me")).sub, id);
+});
+
+test("what is no token is nobody", async () => {
+  for (const [name, value] of [["usher_access", "\xff"], ["usher_access", "a b"], ["usher_refresh", "\x01"], ["usher_access", "a".repeat(9000)], ["usher_access", ""]]) {
+    const { status, text } = await ask(`${name}=${value}`);
+    assert.deepEqual([status, text], [200, "Hello stranger"]);
+  }
+  const found = await ask("usher_access", { authorization: "Bearer \xff" });
+  assert.equal(found.text, "Hello stranger");
+
+  // (fetch refuses to send these.)
+  async function ask(cookie, headers) {
+    const seen = { headers: { cookie, ...headers }, ip: "fe80::1%eth0" };
+    const set = {};
+    const reply = {};
+    const res = { getHeader: () => undefined, setHeader: (name, value) => (set[name] = value), status: (status) => ((reply.status = status), res), json: (body) => (reply.text = body.error) };
+    await usherAuth(client).optionalAuth(seen, res, () => Object.assign(reply, { status: 200, text: `Hello ${seen.user?.username ?? "stranger"}` }));
+    return reply;
+  }
+});
+
+test("an address with a network interface", async () => {
+  const { name } = await register(client);
+  const req = { headers: {}, ip: "fe80::1%eth0" };
+  usherAuth(client)(req, { getHeader() {}, setHeader() {} }, () => {});
+  assert.ok((await req.usher.login(name, "correct horse")).access_token);
+});
+
+test("an app's own refusal that fails is passed on", async () => {
+  for (const refuse of [() => { throw new Error("no template"); }, async () => { throw new Error("no template"); }]) {
+    const passed = [];
+    await usherAuth(client, { refuse }).authenticate({ headers: {} }, {}, (error) => passed.push(error?.message));
+    assert.deepEqual(passed, ["no template"]);
+  }
+});
+
 test("logging out, here and everywhere", async () => {
   const { browser, name } = await loggedIn();
   const token = browser.cookies.get("usher_access");

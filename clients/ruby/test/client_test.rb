@@ -1,6 +1,8 @@
 # frozen_string_literal: true
 
+require "timeout"
 require_relative "daemon"
+require_relative "../lib/usher/refreshes"
 
 # What the table of cases cannot say.
 class ClientTest < Minitest::Test
@@ -27,8 +29,62 @@ class ClientTest < Minitest::Test
       thread.kill.join
       assert_equal bob["user"]["id"], @client.verify(bob["access_token"])["sub"]
     end
-    # Nor a connection open.
-    assert_empty @client.instance_variable_get(:@busy)
+  end
+
+  def test_an_interrupted_thread_leaves_no_connection_open
+    _, grant = Daemon.register(@client)
+    before = open_files
+    300.times do
+      thread = Thread.new { loop { @client.verify(grant["access_token"]) } }
+      thread.report_on_exception = false
+      sleep rand / 500
+      thread.raise(Timeout::Error)
+      assert_raises(Timeout::Error) { thread.join }
+    end
+    # (Some that are nobody's any more may not be collected yet.)
+    GC.start
+    assert_operator open_files, :<=, before + 5
+  end
+
+  def open_files = Dir.children("/proc/self/fd").size
+
+  def test_what_cannot_be_written_is_the_callers_mistake
+    _, grant = Daemon.register(@client)
+    cycle = {}
+    cycle["again"] = cycle
+    [cycle, Float::NAN, [Float::INFINITY], "\xFF", { "\xFF" => 1 }, Array.new(99).reduce { |inner, _| [inner] }].each do |claim|
+      error = assert_raises(Usher::Misuse) { @client.profile(grant["access_token"], claims: { claim: }) }
+      assert_equal ["bad_request", nil], [error.code, error.cause]
+    end
+  end
+
+  def test_no_member_stands_in_for_the_operation
+    assert_equal 1, @client.call("PING", op: "HELP", id: 5)["protocol"]
+  end
+
+  def test_no_file_is_left_to_open
+    limits = Process.getrlimit(:NOFILE)
+    Process.setrlimit(:NOFILE, Dir.children("/proc/self/fd").map(&:to_i).max + 1, limits[1])
+    files = []
+    assert_raises(Errno::EMFILE) { loop { files << File.open("/dev/null") } }
+    error = assert_raises(Usher::ConnectionLost) { @client.ping }
+    assert_equal ["unreachable", false], [error.code, error.outcome_unknown?]
+  ensure
+    files.each(&:close)
+    Process.setrlimit(:NOFILE, *limits)
+  end
+
+  def test_whoever_refreshes_first_may_be_interrupted
+    gate = Queue.new
+    slow = Class.new { define_method(:refresh) { |token, client:| gate.pop && { "access_token" => "#{token}2" } } }.new
+    refreshes = Usher::Refreshes.new(slow)
+    first = Thread.new { refreshes.refresh("a") }
+    Thread.pass until first.stop?
+    second = Thread.new { refreshes.refresh("a") }
+    first.kill.join
+    gate << true
+    assert_equal "a2", second.value["access_token"]
+    assert_equal "a2", refreshes.refresh("a")["access_token"]
   end
 
   def test_a_fork_while_other_threads_ask

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "minitest/mock"
 require "rack/test"
 require "rack/lint"
 require_relative "daemon"
@@ -147,10 +148,73 @@ class MiddlewareTest < Minitest::Test
 
   def test_nothing_in_the_environment_shows_a_token
     shown = nil
-    stack = Usher::Middleware.new(->(env) { env["usher"].demand; shown = env["usher"].inspect; [200, {}, []] }, @client)
+    stack = Usher::Middleware.new(->(env) { env["usher"].require; shown = env["usher"].inspect; [200, {}, []] }, @client)
     grant = @client.login(@name, "correct horse")
     Rack::MockRequest.new(stack).get("/", "HTTP_COOKIE" => "usher_access=#{grant["access_token"]}")
     assert_equal "#<Usher::Visitor>", shown
     refute_includes stack.inspect, grant["access_token"]
+  end
+
+  def get_with(cookies, app: App) = Rack::MockRequest.new(app).get("/me", "HTTP_COOKIE" => cookies.map { |pair| pair.join("=") }.join("; "))
+
+  def test_an_account_that_changes_while_a_refresh_is_remembered
+    log_in
+    cookies = { "usher_refresh" => cookie("usher_refresh") }
+    assert_equal 200, get_with(cookies).status
+    Daemon::ADMIN.call("USER_SET", user: @name, role: "editor")
+    assert_equal "Hello #{@name}", get_with(cookies).body
+  end
+
+  def test_what_is_no_token_is_nobody
+    [["usher_access", "%FF"], ["usher_access", "\xFF".b], ["usher_refresh", "%FF%00"], ["usher_access", "a" * 70_000], ["usher_access", "%"], ["usher_access"]].each do |pair|
+      response = Rack::MockRequest.new(App).get("/", "HTTP_COOKIE" => pair.join("="))
+      assert_equal [200, "Hello stranger"], [response.status, response.body], pair.join[0, 20]
+    end
+    ["Bearer \xFF".b, "Bearer \xFF", "Bearer a b", "bearer"].each do |header|
+      response = Rack::MockRequest.new(App).get("/", "HTTP_AUTHORIZATION" => header)
+      assert_equal [200, "Hello stranger"], [response.status, response.body], header
+    end
+  end
+
+  def test_a_body_that_asks_when_headers_are_sent_does_not_refresh
+    grant = @client.login(@name, "correct horse")
+    app = ->(env) { [200, {}, Enumerator.new { |body| body << env["usher"].optional.inspect }] }
+    response = Usher::Middleware.new(app, @client).call(Rack::MockRequest.env_for("/", "HTTP_COOKIE" => "usher_refresh=#{grant["refresh_token"]}"))
+    assert_equal ["nil"], response[2].to_a
+    2.times { grant = @client.refresh(grant["refresh_token"]) }
+  end
+
+  def test_an_address_with_a_network_interface
+    log_in
+    post "/login", { login: @name, password: "correct horse" }, { "REMOTE_ADDR" => "fe80::1%eth0" }
+    assert_predicate last_response, :redirect?, last_response.body
+  end
+
+  # Rack 3 wants names of headers in lower case, and has several values in a list. (Of Rack 3 itself there is only what this needs.)
+  def test_the_headers_of_rack_3
+    stub_rack_3 do
+      app = ->(env) { [200, { "Set-Cookie" => "theme=dark", "Cache-Control" => "public" }.freeze, [env["usher"].login(@name, "correct horse").size.to_s]] }
+      _, headers, = Usher::Middleware.new(app, @client).call(Rack::MockRequest.env_for("/"))
+      assert_equal %w[cache-control set-cookie], headers.keys.sort
+      assert_equal %w[theme usher_access usher_refresh], headers["set-cookie"].map { |cookie| cookie[/\w+/] }
+      assert_equal "no-store", headers["cache-control"]
+    end
+  end
+
+  def stub_rack_3(&block)
+    headers = Class.new(Hash) do
+      def self.[](headers) = new.merge!(headers.transform_keys(&:downcase))
+      def [](name) = super(name.downcase)
+      def []=(name, value)
+        super(name.downcase, value)
+      end
+    end
+    Rack.const_set(:Headers, headers)
+    append = lambda do |set, name, value|
+      set["set-cookie"] = [*set["set-cookie"], Rack::Utils.add_cookie_to_header(nil, name, value)]
+    end
+    Rack::Utils.stub(:set_cookie_header!, append, &block)
+  ensure
+    Rack.send(:remove_const, :Headers)
   end
 end

@@ -21,7 +21,8 @@ module Usher
       @lock = Mutex.new
       @pid = Process.pid
       @idle = []
-      @busy = []
+      # Weakly: whatever nobody uses any more is closed.
+      @all = ObjectSpace::WeakMap.new
     end
 
     def ping = call("PING")
@@ -87,7 +88,8 @@ module Usher
 
     # Any operation, by its name: the reply without `id` and `ok`. Members that are nil are left out.
     def call(op, **members)
-      reply = answer(op, { op: }.merge(members.compact), Connection.now + @timeout)
+      # (The operation comes last: no member may stand in for it.)
+      reply = answer(op, members.compact.merge(op:), Connection.now + @timeout)
       return reply.except("id", "ok") if reply["ok"] == true
 
       raise Error.of(reply) || ConnectionLost.new("garbled", outcome_unknown: true)
@@ -114,12 +116,11 @@ module Usher
     end
 
     def exchange(request, deadline)
-      connection = nil
-      # Wherever a thread is interrupted, its connection is not left behind.
-      Thread.handle_interrupt(Object => :never) { connection = take || open(deadline) }
+      connection = take || open(deadline)
       connection.ask(request, deadline)
     ensure
-      give_back(connection) if connection
+      # Wherever a thread is interrupted, its connection is not left behind.
+      Thread.handle_interrupt(Object => :never) { give_back(connection) if connection }
     end
 
     # A connection on which all is quiet; nil if there is none. Meanwhile it is nobody else's.
@@ -127,29 +128,25 @@ module Usher
       @lock.synchronize do
         leave_to_parent unless @pid == Process.pid
         while (connection = @idle.pop)
-          break @busy.push(connection).last if connection.usable?
+          return connection if connection.usable?
+
           connection.close
         end
       end
     end
 
     def open(deadline)
-      connection = Connection.new(@path, deadline)
-      @lock.synchronize { @busy.push(connection) }
-      connection
+      Connection.new(@path, deadline).tap { |connection| @lock.synchronize { @all[connection] = true } }
     end
 
     def give_back(connection)
-      @lock.synchronize do
-        @busy.delete(connection)
-        connection.usable? ? @idle.push(connection) : connection.close
-      end
+      @lock.synchronize { connection.usable? ? @idle.push(connection) : connection.close }
     end
 
     # After a fork all connections are the parent's, those that its threads were using included: here are only copies.
     def leave_to_parent
-      (@idle + @busy).each(&:close)
-      [@idle, @busy].each(&:clear)
+      @all.each_key(&:close)
+      @idle.clear
       @pid = Process.pid
     end
 

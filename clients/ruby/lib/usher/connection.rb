@@ -14,18 +14,23 @@ module Usher
     def self.now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 
     def initialize(path, deadline)
-      @socket = Socket.new(:UNIX, :STREAM)
       # Nobody who has sent a line in advance can have guessed an id.
       @ids = SecureRandom.hex(8)
       @last_id = 0
+      @socket = Socket.new(:UNIX, :STREAM)
       connect(Socket.sockaddr_un(path), deadline)
+    rescue SystemCallError
+      @socket&.close
+      lost!("unreachable")
     end
 
-    # The reply to a request, as a Hash. `@sent` says whether all of the request has been written.
+    # The reply to a request, as a Hash. `@sent` says whether all of the request may have been sent.
     def ask(request, deadline)
-      @usable = @sent = false
+      @sent = false
       id = "#{@ids}-#{@last_id += 1}"
-      write("#{Connection.generate({ id: id }.merge(request))}\n", deadline)
+      line = Connection.generate(request.merge(id:))
+      @usable = false
+      write("#{line}\n", deadline)
       reply = parse(read_line(deadline))
       @usable = reply["id"] == id && @rest.empty?
       # Who is turned away at the door, or sent too long a line, is answered without id. That grants nothing.
@@ -45,9 +50,9 @@ module Usher
 
     def self.generate(request)
       JSON.generate(request)
-    rescue JSON::GeneratorError, EncodingError
+    rescue JSON::JSONError, EncodingError
       # Whose text may show what could not be written.
-      raise Misuse.new("bad_request", "A member of the request is no UTF-8 text.", 400), cause: nil
+      raise Misuse.new("bad_request", "A member of the request cannot be written as JSON.", 400), cause: nil
     end
 
     private
@@ -62,9 +67,6 @@ module Usher
       end
       sleep 0.01
       retry
-    rescue SystemCallError
-      close
-      lost!("unreachable")
     end
 
     def write(line, deadline)
@@ -74,9 +76,10 @@ module Usher
         when :wait_writable then wait(IO::WRITABLE, deadline)
         else line = line.byteslice(written..)
         end
+        # The daemon answers a last line that lacks its end, too.
+        @sent = line.size < 2
       end
-      @sent = true
-    rescue Errno::EPIPE, Errno::ECONNRESET
+    rescue SystemCallError
       # The daemon may have said why before it closed: that is read next.
     end
 
@@ -92,7 +95,7 @@ module Usher
       end
       @rest = buffer.byteslice(ending + 1..)
       buffer.byteslice(0, ending)
-    rescue Errno::ECONNRESET
+    rescue SystemCallError
       lost!("ended")
     end
 
@@ -109,6 +112,6 @@ module Usher
     end
 
     # (Without the cause, whose text may show a part of the reply.)
-    def lost!(code) = raise(ConnectionLost.new(code, outcome_unknown: @sent || false), cause: nil)
+    def lost!(code) = raise(ConnectionLost.new(code, outcome_unknown: @sent == true), cause: nil)
   end
 end

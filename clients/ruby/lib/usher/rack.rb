@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "forwardable"
 require "json"
 require "rack"
 require_relative "../usher"
@@ -57,10 +58,9 @@ module Usher
 
   # For Sinatra (`helpers Usher::Helpers`) and whatever else has an `env`.
   module Helpers
+    extend Forwardable
+
     def usher = env["usher"]
-    def authenticate = usher.authenticate
-    def optional_auth = usher.optional_auth
-    def require_roles(*roles) = usher.require_roles(*roles)
-    def require_permission(*permissions) = usher.require_permission(*permissions)
+    def_delegators :usher, :authenticate, :optional_auth, :require_roles, :require_permission
   end
 end

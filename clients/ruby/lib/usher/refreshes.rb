@@ -6,50 +6,34 @@ module Usher
     # Seconds. Longer than the requests of one page take to arrive, and shorter than the daemon's own grace window (30 s).
     REMEMBERED = 10
 
-    Flight = Struct.new(:grant, :error, :forgotten_at)
-    private_constant :Flight
-
     def initialize(client)
       @client = client
       @lock = Mutex.new
-      @landing = ConditionVariable.new
-      @pid = Process.pid
       @flights = {}
+      @pid = Process.pid
     end
 
-    def refresh(token, client: nil)
-      flight, mine = @lock.synchronize { board(token) }
-      mine ? fly(flight, token, client) : @lock.synchronize { @landing.wait(@lock) until flight.forgotten_at }
-      flight.grant || raise(flight.error)
-    end
+    def refresh(token, client: nil) = @lock.synchronize { flight(token, client) }.value.first
 
     # (Without tokens.)
     def inspect = "#<Usher::Refreshes>"
 
     private
 
-    # The flight of a token, and whether it is to be begun.
-    def board(token)
-      # The threads that would end a flight from before a fork are the parent's.
+    # A thread of its own: whoever asked first may be interrupted, and others wait for it.
+    def flight(token, client)
+      # Flights from before a fork are the parent's.
       @flights.clear unless @pid == Process.pid
       @pid = Process.pid
-      @flights.delete_if { |_, flight| flight.forgotten_at && flight.forgotten_at <= Connection.now }
-      known = @flights[token]
-      [known || @flights[token] = Flight.new, known.nil?]
-    end
-
-    def fly(flight, token, client)
-      flight.grant = exchange(token, client)
-    rescue Error => e
-      flight.error = e
-    ensure
-      @lock.synchronize do
-        # (None of the two, where the thread was interrupted.)
-        flight.error ||= ConnectionLost.new("ended", outcome_unknown: true) unless flight.grant
-        flight.forgotten_at = Connection.now + (flight.grant ? REMEMBERED : 0)
-        @landing.broadcast
+      @flights.delete_if { |_, flight| forgettable?(flight) }
+      @flights[token] ||= Thread.new do
+        Thread.current.report_on_exception = false
+        [exchange(token, client), Connection.now + REMEMBERED]
       end
     end
+
+    # (The status of what has raised is nil; of what has ended well, false.)
+    def forgettable?(flight) = flight.status.nil? || (!flight.status && flight.value.last <= Connection.now)
 
     def exchange(token, client)
       @client.refresh(token, client:)

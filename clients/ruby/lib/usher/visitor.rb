@@ -9,6 +9,10 @@ module Usher
     ACCESS = "usher_access"
     REFRESH = "usher_refresh"
 
+    # Whatever else a cookie has in it is no token.
+    TOKEN = /\A[!-~]{1,4096}\z/
+    private_constant :TOKEN
+
     # What the visitor's token said when it was asked for last.
     attr_reader :claims
 
@@ -18,29 +22,30 @@ module Usher
       @cookie = cookie
       @address = address
       @env = env
-      @authorization = env["HTTP_AUTHORIZATION"] if env["HTTP_AUTHORIZATION"]&.match?(/\Abearer(\s|\z)/i)
-      cookies = @authorization ? {} : ::Rack::Utils.parse_cookies(env).reject { |_, value| value.empty? }
+      # (A proxy may have a password of its own there.)
+      @authorization = header("HTTP_AUTHORIZATION")&.[](/\Abearer(\s.*)?\z/im)
+      cookies = @authorization ? {} : ::Rack::Utils.parse_cookies(env).select { |_, value| value.to_s.b.match?(TOKEN) }
       @access, @refresh = cookies.values_at(ACCESS, REFRESH)
     end
 
     # The claims of a visitor who is logged in, has any of the roles and all of the permissions. Raises Denied where there is none.
-    def demand(roles: nil, permissions: nil)
+    def require(roles: nil, permissions: nil)
       @claims = nil
-      @claims = refreshing { |token| ask(token, roles, permissions) }
+      @claims = refreshing { ask(roles, permissions) }
     end
 
     # The claims of a visitor who is logged in; nil of another one.
     def optional
-      demand
+      require
     rescue Denied
       nil
     end
 
     # The same for routes: whoever may not go on gets a refusal, and the route is left at once.
-    def authenticate = guarded { demand }
+    def authenticate = guarded { require }
     def optional_auth = guarded { optional }
-    def require_roles(*roles) = guarded { demand(roles: roles.flatten.map(&:to_s)) }
-    def require_permission(*permissions) = guarded { demand(permissions: permissions.flatten.map(&:to_s)) }
+    def require_roles(*roles) = guarded { require(roles: roles.flatten) }
+    def require_permission(*permissions) = guarded { require(permissions: permissions.flatten) }
 
     # LOGIN, REGISTER and the second step of LOGIN, with the visitor's address, whose tokens go into cookies. They answer and raise as the
     # client's methods do.
@@ -50,17 +55,14 @@ module Usher
 
     # Ends the session, or all of the user's, and drops the cookies.
     def logout(everywhere: false)
-      if everywhere
-        # It takes a living access token.
-        demand
-        @client.revoke(access_token, scope: "user")
-      elsif (ending = @refresh || access_token)
-        @client.revoke(ending, scope: "session")
-      end
+      # It takes a living access token.
+      require if everywhere
+      token = (@refresh unless everywhere) || access_token
+      @client.revoke(token, scope: everywhere ? "user" : "session") if token
       forget
     end
 
-    # For what the client is asked on the visitor's behalf, after `demand`: `client.sessions(visitor.access_token)`.
+    # For what the client is asked on the visitor's behalf, after `require`: `client.sessions(visitor.access_token)`.
     def access_token = @access || @authorization&.split&.at(1)
 
     # Keeps the tokens of a reply in cookies. One without tokens (an email is to be confirmed first) changes nothing.
@@ -79,17 +81,18 @@ module Usher
       @cookies = [ACCESS, REFRESH].to_h { |name| [name, cookie("", 0)] }
     end
 
-    # Who the visitor is on the net, as the daemon wants it. (Rack believes the proxies that its settings say.)
+    # Who the visitor is on the net, as the daemon wants it. (Rack believes the proxies that its settings say. What may follow a `%` is the
+    # network interface.)
     def end_user
-      agent = @env["HTTP_USER_AGENT"]&.dup&.force_encoding(Encoding::UTF_8)&.scrub
-      { ip: (::Rack::Request.new(@env).ip if @address), user_agent: agent && agent[0, 256] }.compact
+      { ip: (::Rack::Request.new(@env).ip&.[](/\A[^%]+/) if @address), user_agent: header("HTTP_USER_AGENT")&.[](0, 256) }.compact
     end
 
-    # A response's headers with the cookies that have changed.
+    # A response's headers with the cookies that have changed. From then on nothing is refreshed: the new tokens would be lost.
     def with_cookies(headers)
+      @sent = true
       return headers unless @cookies
 
-      headers = headers.reject { |name, _| name.casecmp?("cache-control") }.merge("cache-control" => "no-store")
+      headers = headers.to_h.reject { |name, _| name.casecmp?("cache-control") }.merge("cache-control" => "no-store")
       headers = ::Rack::Headers[headers] if defined?(::Rack::Headers)
       @cookies.each { |name, value| ::Rack::Utils.set_cookie_header!(headers, name, value) }
       headers
@@ -100,30 +103,37 @@ module Usher
 
     private
 
-    def ask(token, roles, permissions)
-      return @client.verify(token, authorization: @authorization) unless roles || permissions
+    # A header's text: visitors may send any bytes.
+    def header(name) = @env[name]&.dup&.force_encoding(Encoding::UTF_8)&.scrub
 
-      @client.authorize(token, roles:, permissions:, authorization: @authorization)
+    def ask(roles, permissions)
+      return @client.verify(@access, authorization: @authorization) unless roles || permissions
+
+      @client.authorize(@access, roles:, permissions:, authorization: @authorization)
     end
 
     def cookie(value, seconds)
       { value:, max_age: seconds.to_s, path: "/", httponly: true, same_site: :lax, **@cookie }
     end
 
-    # What the block makes of the access token, or of a new one where this one is no good any more.
-    def refreshing
+    # What the block makes of the access token, or of a new one where this one is no good any more. Nor may the new one be, if the account has
+    # changed since it was made: then there is another one.
+    def refreshing(times = 2, &)
+      renewable = @refresh && !@sent && times.positive?
       begin
-        return yield(@access) if @access || !@refresh
+        return yield if @access || !renewable
       rescue Denied => e
-        raise unless e.status == 401 && @refresh
+        raise unless e.status == 401 && renewable
       end
-      begin
-        remember(@refreshes.refresh(@refresh, client: end_user))
-      rescue Denied
-        forget
-        raise
-      end
-      yield(@access)
+      renew
+      refreshing(times - 1, &)
+    end
+
+    def renew
+      remember(@refreshes.refresh(@refresh, client: end_user))
+    rescue Denied
+      forget
+      raise
     end
 
     def guarded
