@@ -39,19 +39,17 @@ public struct UUIDv7: Hashable, Sendable, CustomStringConvertible, Comparable {
     public var isVersion7: Bool { high >> 12 & 0xf == 7 && low >> 62 == 2 }
 
     public var description: String {
-        let hex = Array("0123456789abcdef".utf8)
-        return unsafe String(unsafeUninitializedCapacity: 36) { buffer in
-            var position = 0
-            for digit in 0..<32 {
-                if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
-                    unsafe buffer[position] = UInt8(ascii: "-")
-                    position += 1
-                }
-                let half = digit < 16 ? high : low
-                unsafe buffer[position] = hex[Int(half >> UInt64(60 - digit % 16 * 4) & 0xf)]
-                position += 1
-            }
-            return position
+        unsafe String(unsafeUninitializedCapacity: 36) { buffer in
+            let text = UnsafeMutableRawBufferPointer(buffer)
+            let (second, third) = (digits(of: high & 0xffff_ffff), digits(of: low >> 32))
+            unsafe text.storeBytes(of: digits(of: high >> 32), as: UInt64.self)
+            unsafe text.storeBytes(of: UInt32(truncatingIfNeeded: second), toByteOffset: 9, as: UInt32.self)
+            unsafe text.storeBytes(of: UInt32(truncatingIfNeeded: second >> 32), toByteOffset: 14, as: UInt32.self)
+            unsafe text.storeBytes(of: UInt32(truncatingIfNeeded: third), toByteOffset: 19, as: UInt32.self)
+            unsafe text.storeBytes(of: UInt32(truncatingIfNeeded: third >> 32), toByteOffset: 24, as: UInt32.self)
+            unsafe text.storeBytes(of: digits(of: low & 0xffff_ffff), toByteOffset: 28, as: UInt64.self)
+            for position in [8, 13, 18, 23] { unsafe text[position] = hyphen }
+            return 36
         }
     }
 
@@ -76,6 +74,16 @@ private func number(ofDigits word: UInt64) -> UInt64? {
     number = (number | number >> 4) & 0x00ff_00ff_00ff_00ff
     number = (number | number >> 8) & 0x0000_ffff_0000_ffff
     return (number | number >> 16) & 0xffff_ffff
+}
+
+/// The eight hexadecimal digits of a number of 32 bits, the first one in the lowest byte: what `number(ofDigits:)` reads.
+@inline(__always)
+private func digits(of number: UInt64) -> UInt64 {
+    var values = (number | number << 16) & 0x0000_ffff_0000_ffff
+    values = (values | values << 8) & 0x00ff_00ff_00ff_00ff
+    values = (values | values << 4) & (ones &* 0x0f)
+    let letters = (values &+ ones &* 6) >> 4 & ones
+    return (values &+ ones &* 0x30 &+ letters &* 0x27).byteSwapped
 }
 
 extension Span<UInt8> {
