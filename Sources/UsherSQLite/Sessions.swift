@@ -10,9 +10,11 @@ extension Transaction {
         switch step {
         case .keep(let answer): return answer
         case .rotate(let session, let answer):
+            try beginWriting()
             try rotate(id, session)
             return answer
         case .end(let moment, let answer):
+            try beginWriting()
             try database.run(
                 """
                 UPDATE sessions SET ended_at = ?1, purge_at = max(access_until, ?1)
