@@ -2,7 +2,8 @@ import COpenSSL
 import UsherModel
 
 /// HMAC-SHA256 (RFC 2104) under a key whose two pads are hashed once: a message costs two copies of a state of 112 bytes and its own
-/// hashing. Through EVP it costs a quarter more, most of it for allocating the same states; a key that is used once costs four times as much.
+/// hashing. Through EVP it costs a quarter more, most of it for allocating the same states, and far more where a key is used
+/// once: what it finds by name it looks for each time.
 @safe struct HMACSHA256: ~Copyable {
     private static let blockLength = 64
     private static let hashLength = 32
