@@ -40,17 +40,31 @@ public struct UUIDv7: Hashable, Sendable, CustomStringConvertible, Comparable {
 
     public var description: String {
         unsafe String(unsafeUninitializedCapacity: 36) { buffer in
-            let text = UnsafeMutableRawBufferPointer(buffer)
-            let (second, third) = (digits(of: high & 0xffff_ffff), digits(of: low >> 32))
-            unsafe text.storeBytes(of: digits(of: high >> 32), as: UInt64.self)
-            unsafe text.storeBytes(of: UInt32(truncatingIfNeeded: second), toByteOffset: 9, as: UInt32.self)
-            unsafe text.storeBytes(of: UInt32(truncatingIfNeeded: second >> 32), toByteOffset: 14, as: UInt32.self)
-            unsafe text.storeBytes(of: UInt32(truncatingIfNeeded: third), toByteOffset: 19, as: UInt32.self)
-            unsafe text.storeBytes(of: UInt32(truncatingIfNeeded: third >> 32), toByteOffset: 24, as: UInt32.self)
-            unsafe text.storeBytes(of: digits(of: low & 0xffff_ffff), toByteOffset: 28, as: UInt64.self)
-            for position in [8, 13, 18, 23] { unsafe text[position] = hyphen }
+            unsafe write(to: UnsafeMutableRawBufferPointer(buffer))
             return 36
         }
+    }
+
+    /// Its canonical form, 36 characters of ASCII, for the duration of `body`.
+    public func withText<R>(_ body: (Span<UInt8>) -> R) -> R {
+        unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { buffer in
+            unsafe write(to: UnsafeMutableRawBufferPointer(buffer))
+            return body(unsafe UnsafeBufferPointer(buffer).span)
+        }
+    }
+
+    private func write(to text: UnsafeMutableRawBufferPointer) {
+        func put<Digits: FixedWidthInteger>(_ digits: Digits, at offset: Int) {
+            unsafe text.storeBytes(of: digits.littleEndian, toByteOffset: offset, as: Digits.self)
+        }
+        let (second, third) = (digits(of: high & 0xffff_ffff), digits(of: low >> 32))
+        put(digits(of: high >> 32), at: 0)
+        put(UInt32(truncatingIfNeeded: second), at: 9)
+        put(UInt32(truncatingIfNeeded: second >> 32), at: 14)
+        put(UInt32(truncatingIfNeeded: third), at: 19)
+        put(UInt32(truncatingIfNeeded: third >> 32), at: 24)
+        put(digits(of: low & 0xffff_ffff), at: 28)
+        for position in [8, 13, 18, 23] { unsafe text[position] = hyphen }
     }
 
     public static func < (left: UUIDv7, right: UUIDv7) -> Bool {
