@@ -59,7 +59,7 @@ let package = Package(
         // The adapters: each the model and one C library.
         module("UsherCrypto", ["UsherModel", "COpenSSL", "CCrypt", "CArgon2"]),
         module("UsherQuality", ["UsherModel", "UsherThreads", "CPwquality"]),
-        module("UsherSQLite", ["UsherModel", "UsherThreads", "CSQLite"]),
+        module("UsherSQLite", ["UsherModel", "UsherThreads", "CSQLite", "CPlatform"]),
         module("UsherSystemd", ["UsherModel", "UsherThreads", "CSystemd"]),
 
         .executableTarget(

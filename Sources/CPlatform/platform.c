@@ -2,6 +2,7 @@
 #include "platform.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <link.h>
 #include <malloc.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int usher_forbid_dumps(void)
@@ -22,6 +24,15 @@ int usher_forbid_dumps(void)
 void usher_cleanse(void *memory, size_t size) { explicit_bzero(memory, size); }
 
 void usher_name_thread(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+int usher_file_identity(const char *path, uint64_t *device, uint64_t *inode)
+{
+    struct statx status;
+    if (statx(AT_FDCWD, path, 0, STATX_INO, &status) < 0) return -errno;
+    *device = (uint64_t)status.stx_dev_major << 32 | status.stx_dev_minor;
+    *inode = status.stx_ino;
+    return 0;
+}
 
 /* A frame of its own, over those that have returned. */
 static __attribute__((noinline)) void cleanse_stack(void)

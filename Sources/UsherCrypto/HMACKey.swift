@@ -9,22 +9,29 @@ public import UsherModel
     /// 12 characters of base64url, the same after every restart: the beginning of the key's own MAC of a label that no token
     /// begins with. Whoever has it learns as much of the key as from the signature of a token.
     public let identifier: String
-    private let context: MACContext
-    /// For checking what is signed with HS256.
-    private let quick: HMACSHA256?
+    private let mechanism: Mechanism
     /// Room for one MAC.
     private let computed: UnsafeMutableBufferPointer<UInt8>
+
+    private enum Mechanism: ~Copyable {
+        /// HS256.
+        case quick(HMACSHA256)
+        case general(MACContext)
+    }
 
     /// - Parameter secret: the caller makes sure of its length: at least `algorithm.hashLength` (RFC 7518 §3.2).
     /// - Throws: `internal` when libcrypto lacks the algorithm, or fails the self-test of a context that is started anew.
     public init(algorithm: MACAlgorithm, secret: borrowing SecretBytes) throws(UsherError) {
-        context = try MACContext(algorithm: algorithm, secret: secret)
-        quick = algorithm == .hs256 ? HMACSHA256(secret: secret) : nil
+        mechanism =
+            switch algorithm {
+            case .hs256: .quick(HMACSHA256(secret: secret))
+            case .hs384, .hs512: .general(try MACContext(algorithm: algorithm, secret: secret))
+            }
         unsafe computed = .allocate(capacity: algorithm.hashLength)
         unsafe computed.initialize(repeating: 0)
         self.algorithm = algorithm
         let label = Array("usher key identifier \(algorithm.rawValue)".utf8)
-        identifier = base64URL(of: context.mac(of: label.span).prefix(9))
+        identifier = base64URL(of: Self.mac(of: label.span, by: mechanism).prefix(9))
         try selfTest(secret)
     }
 
@@ -47,11 +54,21 @@ public import UsherModel
         unsafe computed.deallocate()
     }
 
-    public func sign(_ message: Span<UInt8>) -> [UInt8] { context.mac(of: message) }
+    public func sign(_ message: Span<UInt8>) -> [UInt8] { Self.mac(of: message, by: mechanism) }
+
+    private static func mac(of message: Span<UInt8>, by mechanism: borrowing Mechanism) -> [UInt8] {
+        switch mechanism {
+        case .quick(let hash): hash.mac(of: message)
+        case .general(let context): context.mac(of: message)
+        }
+    }
 
     public func isValid(_ signature: Span<UInt8>, of message: Span<UInt8>) -> Bool {
         guard signature.count == algorithm.hashLength else { return false }
-        if unsafe quick?.mac(of: message, into: computed) == nil { unsafe context.mac(of: message, into: computed) }
+        switch mechanism {
+        case .quick(let hash): unsafe hash.mac(of: message, into: computed)
+        case .general(let context): unsafe context.mac(of: message, into: computed)
+        }
         return unsafe signature.withUnsafeBufferPointer { signature in
             unsafe CRYPTO_memcmp(signature.baseAddress, computed.baseAddress, computed.count) == 0
         }

@@ -9,13 +9,15 @@ public import UsherModel
 public struct OpenSSLRandom: RandomSource {
     public init() {}
 
-    public func word() -> UInt64 {
-        var word: UInt64 = 0
-        let isDone = unsafe withUnsafeMutableBytes(of: &word) { target in
-            unsafe RAND_bytes(target.assumingMemoryBound(to: UInt8.self).baseAddress, 8) == 1
+    public func word() -> UInt64 { words().0 }
+
+    public func words() -> (UInt64, UInt64) {
+        var words: (UInt64, UInt64) = (0, 0)
+        let isDone = unsafe withUnsafeMutableBytes(of: &words) { target in
+            unsafe RAND_bytes(target.assumingMemoryBound(to: UInt8.self).baseAddress, Int32(target.count)) == 1
         }
         guard isDone else { failRandom() }
-        return word
+        return words
     }
 
     public func secret(count: Int) -> SecretBytes {

@@ -84,6 +84,10 @@ private func special(_ word: UInt64) -> UInt64 {
     return (quotesAndControls | backslashes | word) & (ones &* 0x80)
 }
 
+/// Whether a writer has to look at the bytes of the word one by one: some may need an escape, DEL among them.
+@inline(__always)
+func mayHaveEscaped(_ word: UInt64) -> Bool { (special(word) | (word &+ ones)) & (ones &* 0x80) != 0 }
+
 /// Whether any of four words has a byte that is not plain.
 @inline(__always)
 private func hasSpecial(_ words: SIMD4<UInt64>) -> Bool {

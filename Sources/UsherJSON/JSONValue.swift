@@ -40,8 +40,17 @@ public struct JSONValue: Equatable, Sendable {
         }
     }
 
+    /// A string's meaning in UTF-8, for the duration of `body`; only of a string. Nothing is copied where it has no escapes.
+    public func withBytes<R: ~Copyable, E: Error>(in text: Span<UInt8>, _ body: (Span<UInt8>) throws(E) -> R) throws(E) -> R {
+        isEscaped ? try body(bytes(in: text).span) : try body(text.extracting(content))
+    }
+
     /// Writes a string's meaning, at most `content.count` bytes, and returns how many: for what must not pass through an Array.
     public func unescape(in text: Span<UInt8>, to target: UnsafeMutableRawBufferPointer) -> Int {
+        if !isEscaped {
+            unsafe text.extracting(content).withUnsafeBytes { unsafe target.copyMemory(from: $0) }
+            return content.count
+        }
         var written = 0
         func put(_ byte: UInt8) {
             unsafe target[written] = byte

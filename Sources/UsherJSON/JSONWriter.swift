@@ -4,7 +4,8 @@ public struct JSONWriter: Sendable {
     public private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
-    public init() {}
+    /// - Parameter capacity: how many bytes are expected: as long as there are no more, none is copied to make room.
+    public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
     public var count: Int { bytes.count }
 
@@ -34,10 +35,15 @@ public struct JSONWriter: Sendable {
 
     /// - Parameter name: plain ASCII without quote or backslash.
     public mutating func name(_ name: StaticString) {
-        comma()
-        bytes.append(UInt8(ascii: "\""))
-        append(name)
-        append("\":")
+        let text = unsafe UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+        // At once: a reply has some twenty names.
+        bytes.append(addingCapacity: text.count + 4) { output in
+            if needsComma { output.append(UInt8(ascii: ",")) }
+            output.append(UInt8(ascii: "\""))
+            for index in text.indices { output.append(unsafe text[index]) }
+            output.append(UInt8(ascii: "\""))
+            output.append(UInt8(ascii: ":"))
+        }
         needsComma = false
     }
 
@@ -48,11 +54,19 @@ public struct JSONWriter: Sendable {
         bytes.append(UInt8(ascii: "\""))
         var string = string
         string.withUTF8 { text in
-            var plain = 0
-            for index in text.indices where Self.isEscaped(unsafe text[index]) {
-                unsafe bytes.append(contentsOf: text[plain..<index])
-                unsafe appendEscaped(text[index])
-                plain = index + 1
+            var (plain, index) = (0, 0)
+            while index < text.count {
+                // Most texts are plain: they are passed over a word at a time.
+                if let word = unsafe text.span.word(at: index), !mayHaveEscaped(word) {
+                    index += 8
+                    continue
+                }
+                if Self.isEscaped(unsafe text[index]) {
+                    unsafe bytes.append(contentsOf: text[plain..<index])
+                    unsafe appendEscaped(text[index])
+                    plain = index + 1
+                }
+                index += 1
             }
             unsafe bytes.append(contentsOf: text[plain...])
         }

@@ -39,20 +39,32 @@ public struct UUIDv7: Hashable, Sendable, CustomStringConvertible, Comparable {
     public var isVersion7: Bool { high >> 12 & 0xf == 7 && low >> 62 == 2 }
 
     public var description: String {
-        let hex = Array("0123456789abcdef".utf8)
-        return unsafe String(unsafeUninitializedCapacity: 36) { buffer in
-            var position = 0
-            for digit in 0..<32 {
-                if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
-                    unsafe buffer[position] = UInt8(ascii: "-")
-                    position += 1
-                }
-                let half = digit < 16 ? high : low
-                unsafe buffer[position] = hex[Int(half >> UInt64(60 - digit % 16 * 4) & 0xf)]
-                position += 1
-            }
-            return position
+        unsafe String(unsafeUninitializedCapacity: 36) { buffer in
+            unsafe write(to: UnsafeMutableRawBufferPointer(buffer))
+            return 36
         }
+    }
+
+    /// Its canonical form, 36 characters of ASCII, for the duration of `body`.
+    public func withText<R>(_ body: (Span<UInt8>) -> R) -> R {
+        unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { buffer in
+            unsafe write(to: UnsafeMutableRawBufferPointer(buffer))
+            return body(unsafe UnsafeBufferPointer(buffer).span)
+        }
+    }
+
+    private func write(to text: UnsafeMutableRawBufferPointer) {
+        func put<Digits: FixedWidthInteger>(_ digits: Digits, at offset: Int) {
+            unsafe text.storeBytes(of: digits.littleEndian, toByteOffset: offset, as: Digits.self)
+        }
+        let (second, third) = (digits(of: high & 0xffff_ffff), digits(of: low >> 32))
+        put(digits(of: high >> 32), at: 0)
+        put(UInt32(truncatingIfNeeded: second), at: 9)
+        put(UInt32(truncatingIfNeeded: second >> 32), at: 14)
+        put(UInt32(truncatingIfNeeded: third), at: 19)
+        put(UInt32(truncatingIfNeeded: third >> 32), at: 24)
+        put(digits(of: low & 0xffff_ffff), at: 28)
+        for position in [8, 13, 18, 23] { unsafe text[position] = hyphen }
     }
 
     public static func < (left: UUIDv7, right: UUIDv7) -> Bool {
@@ -76,6 +88,16 @@ private func number(ofDigits word: UInt64) -> UInt64? {
     number = (number | number >> 4) & 0x00ff_00ff_00ff_00ff
     number = (number | number >> 8) & 0x0000_ffff_0000_ffff
     return (number | number >> 16) & 0xffff_ffff
+}
+
+/// The eight hexadecimal digits of a number of 32 bits, the first one in the lowest byte: what `number(ofDigits:)` reads.
+@inline(__always)
+private func digits(of number: UInt64) -> UInt64 {
+    var values = (number | number << 16) & 0x0000_ffff_0000_ffff
+    values = (values | values << 8) & 0x00ff_00ff_00ff_00ff
+    values = (values | values << 4) & (ones &* 0x0f)
+    let letters = (values &+ ones &* 6) >> 4 & ones
+    return (values &+ ones &* 0x30 &+ letters &* 0x27).byteSwapped
 }
 
 extension Span<UInt8> {

@@ -1,5 +1,6 @@
 import UsherJSON
 import UsherModel
+import UsherToken
 
 /// AUDIT: what administrators did, the latest first, page by page.
 struct Audit: DeferredRequest {
@@ -87,7 +88,7 @@ extension AuditRecord {
         case .user(let id, let username):
             writer.name("user")
             writer.openObject()
-            writer.member("id", id.description)
+            writer.member("id", id.uuid)
             writer.member("username", username)
             writer.closeObject()
         case .role(let name): writer.member("role", name)

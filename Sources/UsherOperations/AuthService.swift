@@ -133,7 +133,7 @@ public final class AuthService {
     }
 
     /// Whether the session is refused in memory already.
-    func isBlocked(_ session: SessionID) -> Bool { revocations.contains(.session, session.description) }
+    func isBlocked(_ session: SessionID) -> Bool { !revocations.isEmpty && revocations.contains(.session, session.uuid) }
 
     // MARK: Revocation: commit, then memory, then reply
 

@@ -61,7 +61,7 @@ struct Import: DeferredRequest {
         // There the hasher is, and there it may take its time.
         let accounts = try await service.workers.run(for: caller) { hasher throws(UsherError) in
             try ImportedUsers(hasher: hasher, now: now).parse(text, line: line) {
-                UUIDv7(milliseconds: moment, random: (random.word(), random.word()))
+                UUIDv7(milliseconds: moment, random: random.words())
             }
         }
         guard underWay.count + accounts.count <= Limits.importUsers else {

@@ -25,10 +25,11 @@ struct Refresh: DeferredRequest {
     /// A forged or expired token is refused here: it never reaches the store.
     init(reading request: borrowing JSONReader, _ line: Span<UInt8>, _ rights: Rights, _ service: AuthService) throws(UsherError)
     {
-        let text = try request.requiredString("refresh_token", in: line)
         client = request.value("client", in: line) == nil ? nil : try request.client(in: line, rights)
         audiences = rights.audiences
-        token = try service.issuer.authenticateRefresh(Array(text.utf8).span)
+        token = try request.withRequiredString("refresh_token", in: line) { text throws(UsherError) in
+            try service.issuer.authenticateRefresh(text)
+        }
         guard !token.isExpired(now: service.clock.now()) else {
             throw UsherError(.tokenExpired, detail: .expiredAt(NumericDate(token.expiresAt)))
         }

@@ -2,7 +2,9 @@ import UsherModel
 import UsherToken
 
 /// What becomes of a session when one of its refresh tokens is shown (RFC 9700 §4.14.2): a pure function of the token, the row and the time.
-enum RefreshDecision: Sendable {
+///
+/// Indirect, since it is handed on many times, and a session and a user are large.
+indirect enum RefreshDecision: Sendable {
     /// The token was the newest: here is the next, to be written.
     case rotate(Session, User)
     /// The one before, within the grace window: the newest again, nothing written.

@@ -18,6 +18,18 @@ extension JSONReader {
         return string
     }
 
+    /// The same for a string that is only looked at, by its bytes.
+    /// - Throws: what `body` throws, too.
+    func withRequiredString<R>(
+        _ name: StaticString, in line: Span<UInt8>, _ body: (Span<UInt8>) throws(UsherError) -> R
+    ) throws(UsherError) -> R {
+        guard let value = value(name, in: line) else { throw .missingField(name.description) }
+        guard value.kind == .string else {
+            throw .invalidField(name.description, "The member \"\(name)\" must be a string.")
+        }
+        return try value.withBytes(in: line, body)
+    }
+
     /// A password: it goes from the line into memory that is cleansed, and nowhere else.
     /// - Throws: `missing_field`, `invalid_field`.
     func requiredSecret(_ name: StaticString, in line: Span<UInt8>) throws(UsherError) -> SharedSecret {
@@ -123,8 +135,7 @@ extension JSONReader {
         }
         if let token {
             guard token.kind == .string else { throw .invalidField("token", "The member \"token\" must be a string.") }
-            if token.isEscaped { return try body(token.bytes(in: line).span) }
-            return try body(line.extracting(token.content))
+            return try token.withBytes(in: line, body)
         }
         guard let authorization else { throw UsherError(.tokenRequired) }
         guard authorization.kind == .string else {

@@ -67,7 +67,7 @@ extension User {
     }
 
     func writeMembers(to writer: inout JSONWriter) {
-        writer.member("id", id.description)
+        writer.member("id", id.uuid)
         writer.member("username", username.text)
         writer.member("email", email.text)
         writer.member("role", role)

@@ -1,5 +1,6 @@
 import UsherJSON
 import UsherModel
+import UsherToken
 
 /// SESSIONS: where one is logged in. REVOKE with an id of the list ends one.
 struct Sessions: DeferredRequest {
@@ -50,7 +51,7 @@ extension AuthService {
 extension Session {
     fileprivate func write(to writer: inout JSONWriter, isCurrent: Bool?) {
         writer.openObject()
-        writer.member("id", id.description)
+        writer.member("id", id.uuid)
         if let isCurrent { writer.member("current", isCurrent) }
         writer.member("audience", audience)
         writer.member("created_at", createdAt)

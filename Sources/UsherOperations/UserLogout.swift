@@ -1,5 +1,6 @@
 import UsherJSON
 import UsherModel
+import UsherToken
 
 /// USER_LOGOUT: ends the sessions of a user, or one of them.
 struct UserLogout: DeferredRequest {
@@ -59,7 +60,7 @@ struct UserLogout: DeferredRequest {
         var change: Event.Change {
             Event.Change(before: nil) { writer in
                 write(to: &writer)
-                if let session { writer.member("session", session.description) }
+                if let session { writer.member("session", session.uuid) }
             }
         }
     }

@@ -29,7 +29,12 @@ import UsherModel
         try self.init(name: "file:\(absolute.uriPath)?immutable=1", vfs: nil, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI)
     }
 
+    /// SQLite counts what it allocates, behind a lock that is taken some sixty times for a REFRESH, unless that is forbidden before it is used.
+    /// (Where something else has used it before, it goes on counting.)
+    private static let isSetUp: Bool = usher_sqlite_keep_no_memory_statistics() == SQLITE_OK
+
     private init(name: String, vfs: String?, _ more: Int32) throws(DatabaseError) {
+        _ = Self.isSetUp
         let flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | more
         var opened: OpaquePointer?
         let code =

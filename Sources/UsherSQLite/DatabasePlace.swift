@@ -1,5 +1,5 @@
+import CPlatform
 import CSQLite
-import Glibc
 
 /// Where a database lies: the files that its path and its WAL's led to when it was opened. What is written to files that have been moved or
 /// removed since then, nobody finds again after a restart.
@@ -15,7 +15,7 @@ struct DatabasePlace: Sendable {
         wal = FileIdentity(of: path + "-wal")
     }
 
-    /// Looks whether the paths lead there still: two calls of stat(2), next to nothing beside a commit.
+    /// Looks whether the paths lead there still: two calls of statx(2), next to nothing beside a commit.
     /// - Throws: what SQLite has for this, and does not look for in WAL mode.
     func check() throws(DatabaseError) {
         let now = DatabasePlace(path: path)
@@ -44,14 +44,13 @@ extension Database {
 
 /// Which file a path leads to; while it is open, no other gets the same.
 struct FileIdentity: Equatable, Sendable {
-    private let device: dev_t
-    private let inode: ino_t
+    private let device: UInt64
+    private let inode: UInt64
 
     /// Nil where there is none, or it cannot be reached.
     init?(of path: String) {
-        var status = stat()
-        guard unsafe stat(path, &status) == 0 else { return nil }
-        device = status.st_dev
-        inode = status.st_ino
+        var (device, inode): (UInt64, UInt64) = (0, 0)
+        guard unsafe usher_file_identity(path, &device, &inode) == 0 else { return nil }
+        (self.device, self.inode) = (device, inode)
     }
 }

@@ -96,7 +96,9 @@ public final class SQLiteStore: Store {
         _ session: SessionID, audit: AuditNote<Answer>?,
         _ decide: @escaping @Sendable (StoredSession?, ServiceTime) throws(UsherError) -> SessionStep<Answer>
     ) async throws(UsherError) -> Answer {
-        try await perform(audit) { transaction throws(StoreFault) in try transaction.update(session, decide) }
+        try await perform(audit, writesOnce: audit == nil) { transaction throws(StoreFault) in
+            try transaction.update(session, decide)
+        }
     }
 
     public func endSessions(
@@ -150,47 +152,50 @@ public final class SQLiteStore: Store {
         try await perform { transaction throws(StoreFault) in try transaction.resetPassword(by: digest, to: hash, at: now) }
     }
 
-    /// Has the store's thread do `work` in a transaction, and write there what is to be kept of it; waits for its commit. The answer crosses in
-    /// a lock; the continuation carries nothing.
+    /// Has the store's thread do `work` in a transaction, and write there what is to be kept of it; waits for its commit.
+    /// - Parameter writesOnce: see `Job`.
     func perform<Answer: Sendable>(
-        _ audit: AuditNote<Answer>? = nil,
+        _ audit: AuditNote<Answer>? = nil, writesOnce: Bool = false,
         _ work: @escaping @Sendable (Transaction) throws(StoreFault) -> Answer
     ) async throws(UsherError) -> Answer {
-        let outcome = Lock(Outcome<Answer>())
+        let answer = Lock<Answer?>(nil)
+        try await commit(writesOnce: writesOnce) { transaction throws(StoreFault) in
+            let done = try work(transaction)
+            if let act = audit?(done) { try transaction.keep(act) }
+            answer.withLock { $0 = done }
+        }
+        guard let answer = answer.withLock({ $0 }) else { throw UsherError(.internal, cause: "the store gave no answer") }
+        return answer
+    }
+
+    /// Waits until `work` is committed; its error crosses in a lock, and the continuation carries nothing. A failure counts for more than a
+    /// refusal, or than none: it may be of a transaction that was never committed, or come after the call was given up.
+    private func commit(
+        writesOnce: Bool, _ work: @escaping @Sendable (Transaction) throws(StoreFault) -> Void
+    ) async throws(UsherError) {
+        let outcome = Lock<UsherError?>(nil)
         await unsafe withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
             thread.submit(
                 Job(
-                    since: clock.monotonicMilliseconds(),
+                    since: clock.monotonicMilliseconds(), writesOnce: writesOnce,
                     run: { transaction throws(DatabaseError) in
-                        let answer: Result<Answer, UsherError>
                         do throws(StoreFault) {
-                            let done = try work(transaction)
-                            if let act = audit?(done) { try transaction.keep(act) }
-                            answer = .success(done)
+                            try work(transaction)
+                            return true
                         } catch {
-                            answer = .failure(try error.refusal())
+                            let refusal = try error.refusal()
+                            // There is something already where the call was given up meanwhile.
+                            outcome.withLock { if $0 == nil { $0 = refusal } }
+                            return false
                         }
-                        outcome.withLock { $0.answer = answer }
-                        if case .success = answer { return true }
-                        return false
                     },
                     finish: { failure in
-                        outcome.withLock { $0.failure = failure }
+                        if let failure { outcome.withLock { $0 = failure } }
                         unsafe continuation.resume()
                     }))
         }
-        let (answer, failure) = outcome.withLock { ($0.answer, $0.failure) }
-        if let failure { throw failure }
-        guard let answer else { throw UsherError(.internal, cause: "the store gave no answer") }
-        return try answer.get()
+        if let error = outcome.withLock({ $0 }) { throw error }
     }
-}
-
-/// What came of a call. A failure counts for more than an answer, which may be of a transaction that was never committed, or come after
-/// the call was given up.
-private struct Outcome<Answer: Sendable>: Sendable {
-    var answer: Result<Answer, UsherError>?
-    var failure: UsherError?
 }
 
 extension StoreFault {

@@ -4,15 +4,20 @@ extension Transaction {
     func update<Answer: Sendable>(
         _ id: SessionID, _ decide: (StoredSession?, ServiceTime) throws(UsherError) -> SessionStep<Answer>
     ) throws(StoreFault) -> Answer {
-        let stored = try stored(id)
+        let found = try stored(id)
         let step: SessionStep<Answer>
-        do throws(UsherError) { step = try decide(stored, time) } catch { throw .refused(error) }
+        do throws(UsherError) { step = try decide(found?.stored, time) } catch { throw .refused(error) }
         switch step {
         case .keep(let answer): return answer
         case .rotate(let session, let answer):
-            try rotate(id, session)
+            guard let found else {
+                throw .refused(UsherError(.internal, cause: "a session that is not in the store was to be rotated"))
+            }
+            try beginWriting()
+            try rotate(found.row, session)
             return answer
         case .end(let moment, let answer):
+            try beginWriting()
             try database.run(
                 """
                 UPDATE sessions SET ended_at = ?1, purge_at = max(access_until, ?1)
@@ -22,17 +27,19 @@ extension Transaction {
         }
     }
 
-    private func stored(_ id: SessionID) throws(StoreFault) -> StoredSession? {
+    /// - Returns: the `rowid`, too, by which the row is found again at less cost.
+    private func stored(_ id: SessionID) throws(StoreFault) -> (row: Int64, stored: StoredSession)? {
         try database.first(
             """
-            SELECT u.id, u.username, u.email, u.password_hash, u.role, u.permissions, u.claims, u.email_verified, u.disabled,
+            SELECT s.rowid, u.id, u.username, u.email, u.password_hash, u.role, u.permissions, u.claims, u.email_verified, u.disabled,
                 u.created_at, u.last_login_at, u.version, s.audience, s.generation, s.rotated_at, s.rotated_service, s.seed, s.expires_at,
                 s.ends_at, s.access_until, s.ended_at, s.created_at, s.client_ip, s.client_user_agent
             FROM sessions s JOIN users u ON u.id = s.user WHERE s.id = ?
             """, [.id(id.uuid)]
         ) { row throws(StoreFault) in
+            let number = row.anyInteger()
             let account = try row.account()
-            return StoredSession(session: try row.session(id, of: account.user.id), account: account)
+            return (number, StoredSession(session: try row.session(id, of: account.user.id), account: account))
         }
     }
 
@@ -50,21 +57,18 @@ extension Transaction {
     }
 
     /// Leaves `purge_at` behind on purpose: see the schema.
-    private func rotate(_ id: SessionID, _ session: Session) throws(StoreFault) {
+    private func rotate(_ row: Int64, _ session: Session) throws(StoreFault) {
         try database.run(
             """
             UPDATE sessions SET generation = ?, rotated_at = ?, rotated_service = ?, expires_at = ?, access_until = ?,
                 client_ip = ?, client_user_agent = ?
-            WHERE id = ?
+            WHERE rowid = ?
             """,
             [
                 .integer(session.generation), .integer(session.rotatedAt), .integer(time.now), .integer(session.expiresAt),
                 .integer(session.accessUntil), .optional(session.client.address?.description),
-                .optional(session.client.userAgent), .id(id.uuid),
+                .optional(session.client.userAgent), .integer(row),
             ])
-        guard database.changes == 1 else {
-            throw .refused(UsherError(.internal, cause: "a session that is not in the store was to be rotated"))
-        }
         hasRotated = true
     }
 

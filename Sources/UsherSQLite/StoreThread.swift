@@ -190,13 +190,19 @@ final class StoreThread: @unchecked Sendable {
         }
     }
 
-    /// Runs each job that was not given up in a savepoint of its own, and commits them together.
+    /// Runs each job that was not given up, in a savepoint of its own if there may be something to undo, and commits them together.
     private func commit(_ jobs: [Job], on database: Database) throws(DatabaseError) {
         let time = serviceTime
         let transaction = Transaction(database, time: time)
         let changesBefore = database.totalChanges
         try database.control("BEGIN")
         for (index, job) in jobs.enumerated() where mailbox.withLock({ $0.mayBegin(index) }) {
+            if job.writesOnce {
+                transaction.isWanted = { [mailbox] in mailbox.withLock { $0.end(index) } }
+                _ = try job.run(transaction)
+                continue
+            }
+            transaction.isWanted = { true }
             try database.control("SAVEPOINT job")
             let isGranted = try job.run(transaction)
             if !mailbox.withLock({ $0.end(index) }) || !isGranted { try database.control("ROLLBACK TO job") }

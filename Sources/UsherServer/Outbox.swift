@@ -11,7 +11,11 @@ final class Outbox {
 
     var isEmpty: Bool { count == 0 }
 
-    func append(_ replies: [UInt8]) { append(replies[...]) }
+    func append(_ replies: [UInt8]) {
+        guard isEmpty else { return append(replies[...]) }
+        // As it is, without a copy.
+        (bytes, taken, count) = (replies, 0, replies.count)
+    }
 
     private func append(_ replies: ArraySlice<UInt8>) {
         bytes += replies

@@ -17,6 +17,8 @@ public final class SeededRandom: RandomSource {
         }
     }
 
+    public func words() -> (UInt64, UInt64) { (word(), word()) }
+
     public func secret(count: Int) -> SecretBytes {
         let bytes = (0..<count).map { _ in UInt8(truncatingIfNeeded: word()) }
         return SecretBytes(copying: bytes.span)

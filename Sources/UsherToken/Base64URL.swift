@@ -5,20 +5,35 @@ enum Base64URL {
     static func encodedLength(_ count: Int) -> Int { (count * 4 + 2) / 3 }
 
     static func append(_ bytes: Span<UInt8>, to text: inout [UInt8]) {
-        let start = text.count
-        text.append(contentsOf: repeatElement(0, count: encodedLength(bytes.count)))
-        let table = encodeTable.span
-        var target = text.mutableSpan
-        var (from, to) = (0, start)
-        while from < bytes.count {
-            // The last group may lack bytes, and has a character less for each.
-            let left = min(bytes.count - from, 3)
-            var group = UInt32(bytes[from]) << 16
-            if left > 1 { group |= UInt32(bytes[from + 1]) << 8 }
-            if left > 2 { group |= UInt32(bytes[from + 2]) }
-            for character in 0...left { target[to + character] = table[Int(group >> UInt32(18 - 6 * character) & 0x3f)] }
-            from += 3
-            to += 4
+        let length = encodedLength(bytes.count)
+        text.append(addingCapacity: length) { output in
+            unsafe output.withUnsafeMutableBufferPointer { target, written in
+                unsafe bytes.withUnsafeBytes { source in
+                    unsafe encode(source, to: UnsafeMutableRawBufferPointer(target))
+                }
+                written = length
+            }
+        }
+    }
+
+    /// - Parameter text: room for all characters that there are.
+    private static func encode(_ bytes: UnsafeRawBufferPointer, to text: UnsafeMutableRawBufferPointer) {
+        unsafe encodeTable.withUnsafeBufferPointer { table in
+            var (from, to) = (0, 0)
+            while bytes.count - from >= 3 {
+                let group = unsafe Int(bytes[from]) << 16 | Int(bytes[from + 1]) << 8 | Int(bytes[from + 2])
+                let four =
+                    unsafe UInt32(table[group >> 18]) | UInt32(table[group >> 12 & 0x3f]) << 8
+                    | UInt32(table[group >> 6 & 0x3f]) << 16 | UInt32(table[group & 0x3f]) << 24
+                unsafe text.storeBytes(of: four.littleEndian, toByteOffset: to, as: UInt32.self)
+                from += 3
+                to += 4
+            }
+            // The last group lacks bytes, and has a character less for each.
+            let rest = bytes.count - from
+            guard rest > 0 else { return }
+            let group = unsafe Int(bytes[from]) << 16 | (rest > 1 ? Int(bytes[from + 1]) << 8 : 0)
+            for character in 0...rest { unsafe text[to + character] = table[group >> (18 - 6 * character) & 0x3f] }
         }
     }
 

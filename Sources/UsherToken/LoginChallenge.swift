@@ -37,7 +37,7 @@ extension TokenIssuer {
         var claims = JSONWriter()
         claims.openObject()
         claims.member("iss", settings.issuer)
-        claims.member("sub", user.description)
+        claims.member("sub", user.uuid)
         claims.member("aud", audience)
         claims.member("pwd", binding(of: hash))
         claims.member("iat", now)

@@ -11,7 +11,7 @@ public struct RefreshToken: Sendable {
     private let proof: [UInt8]
 
     /// - Throws: `token_invalid`.
-    public init(_ token: consuming VerifiedToken) throws(UsherError) {
+    public init(_ token: borrowing VerifiedToken) throws(UsherError) {
         (session, generation, expiresAt, proof) = try token.withPayload { payload throws(UsherError) in
             guard let sid = token.claims.value("sid", in: payload)?.string(in: payload), let uuid = UUIDv7(parsing: sid),
                 let generation = token.claims.value("gen", in: payload)?.integer(in: payload), generation > 0,

@@ -81,7 +81,7 @@ public struct Revocations: Sendable {
         return contains(kind, id)
     }
 
-    private func contains(_ kind: Revocation.Kind, _ id: UUIDv7) -> Bool {
+    public func contains(_ kind: Revocation.Kind, _ id: UUIDv7) -> Bool {
         switch kind {
         case .token: tokens.contains(id)
         case .session: sessions.contains(id)

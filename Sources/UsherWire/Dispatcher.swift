@@ -133,6 +133,9 @@ public struct PendingRequest: Sendable {
         service.tally.begin()
     }
 
+    /// More than a pair of tokens needs, in bytes.
+    private static let usualReply = 2_048
+
     /// Whether later requests of its connection must wait for it.
     public var isOrdered: Bool { id == nil }
 
@@ -143,6 +146,7 @@ public struct PendingRequest: Sendable {
         var writer = JSONWriter()
         do throws(UsherError) {
             let output = try await request.perform(on: service, as: attempt)
+            writer = JSONWriter(capacity: Self.usualReply)
             writer.beginSuccess(id)
             output.write(to: &writer)
             writer.write(attempt.allowance)

@@ -18,6 +18,21 @@ import UsherTesting
         #expect(Self.written { $0.value(meaning) } == json)
     }
 
+    /// What is plain is passed over a word at a time.
+    @Test(arguments: [
+        ("\"", #"\""#), ("\\", #"\\"#), ("\n", #"\n"#), ("\u{1f}", #"\u001f"#), ("\0", #"\u0000"#), ("\u{7f}", #"\u007f"#),
+        (" ", " "),
+        ("!", "!"), ("#", "#"), ("[", "["), ("]", "]"), ("~", "~"), ("é", "é"), ("😀", "😀"), ("\u{7f}\u{7f}", #"\u007f\u007f"#),
+    ])
+    func `an escape is found wherever it stands`(_ meaning: String, _ json: String) {
+        for before in 0..<20 {
+            for after in 0..<20 {
+                let (left, right) = (String(repeating: "x", count: before), String(repeating: "y", count: after))
+                #expect(Self.written { $0.value(left + meaning + right) } == "\"" + left + json + right + "\"")
+            }
+        }
+    }
+
     @Test(
         arguments: [0, 1, -1, 9, 10, -10, 99, 100, 1_790_000_000, Int64.max, Int64.min, Int64.min + 1, 1_000_000_000_000_000_000]
             as [Int64])

@@ -75,6 +75,44 @@ import UsherThreads
         store.close()
     }
 
+    /// One that writes with a single statement has no savepoint.
+    @Test func aRotationThatFailsIsUndoneAlone() async throws {
+        let log = RecordingLog()
+        let store = try SQLiteStore(at: "usher.db", clock: clock, vfs: disk.name, log: log)
+        var sessions: [SessionID] = []
+        for name in ["alice", "bob", "carol"] {
+            let account = try samples.account(name)
+            let session = samples.session(of: account.user.id)
+            try await store.create(account, session: session)
+            sessions.append(session.id)
+        }
+        // It fails when the row has been changed.
+        try await store.perform { transaction throws(StoreFault) in
+            try transaction.database.run(
+                """
+                CREATE TEMP TRIGGER fault AFTER UPDATE ON main.sessions WHEN new.rotated_at = 1
+                BEGIN SELECT RAISE(ABORT, 'no such luck'); END
+                """)
+        }
+        let gate = Gate()
+        let held = await store.hold(until: gate)
+        var rotations: [Task<Int64, any Error>] = []
+        for (index, moment) in [clock.now(), 1, clock.now()].enumerated() {
+            rotations.append(Task { [id = sessions[index]] in try await store.rotate(id, at: moment) })
+            await store.untilWaiting(index + 1)
+        }
+        gate.open()
+        try await held.value
+        let error = await #expect(throws: UsherError.self) { try await rotations[1].value }
+        #expect(error?.code == .internal && error?.cause?.contains("no such luck") == true)
+        for (index, generation) in [2, 1, 2].enumerated() {
+            #expect(try await store.stored(sessions[index])?.session.generation == Int64(generation))
+        }
+        for index in [0, 2] { #expect(try await rotations[index].value == 2) }
+        #expect(log.events.isEmpty)
+        store.close()
+    }
+
     @Test func closingFinishesWhatIsQueued() async throws {
         let store = try SQLiteStore(at: "usher.db", clock: clock, queue: 300, vfs: disk.name)
         let gate = Gate()

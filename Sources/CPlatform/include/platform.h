@@ -1,6 +1,7 @@
 #ifndef USHER_PLATFORM_H
 #define USHER_PLATFORM_H
 #include <stddef.h>
+#include <stdint.h>
 
 /* Overwrites memory with zeros, which the compiler cannot leave out: explicit_bzero(3). */
 void usher_cleanse(void *memory, size_t size);
@@ -26,6 +27,12 @@ void usher_cleanse_remains(size_t size);
 /* Sets the variables of a shared library back to the zeros that they were at the start: those without a value in its file. `within` points
    into its code or constants. Does nothing where that is this program itself. */
 void usher_cleanse_variables(const void *within);
+
+/* Which file a path leads to: the numbers of its device and its inode. Returns -errno on failure.
+
+   Nothing is asked for that changes. Once somebody has seen a file's times, the next write gives it times that differ (Linux 6.13): after
+   each stat(2) of a log, its next fdatasync(2) would write the inode besides the data, and take twice as long. */
+int usher_file_identity(const char *path, uint64_t *device, uint64_t *inode);
 
 /* Lets go of the mapped pages of code and constants, this program's and its libraries': most were needed by the start alone. They
    stay in the page cache, which can now be reclaimed, and those that are used are mapped again at their next use. Freed memory goes back, too. */
