@@ -11,21 +11,12 @@ import pytest
 import run
 import usher
 import usher.web
-from faulty import Faulty
 from sites import ASGI, WSGI
 from usher.asgi import UsherMiddleware as ASGIMiddleware
 from usher.wsgi import UsherMiddleware as WSGIMiddleware
 
 METHODS = json.loads(run.TABLE.read_text())["methods"]
 GRANT = {"user": {}, "access_token": "new", "refresh_token": "next", "expires_in": 900, "refresh_expires_in": 604800}
-
-
-@pytest.fixture
-def faulty(tmp_path):
-    faulty = Faulty(tmp_path / "s")
-    faulty.path = str(tmp_path / "s")
-    yield faulty
-    faulty.close()
 
 
 @pytest.mark.parametrize("client", [usher.Client, usher.AsyncClient])
@@ -70,13 +61,6 @@ def test_connections_are_as_many_as_threads_at_a_time(faulty):
         found = list(pool.map(lambda number: client.verify(f"token-{number}")["sub"], range(400)))
     assert found == [f"token-{number}" for number in range(400)]
     assert faulty.seen()["connections"] <= 8
-
-
-def test_what_is_no_json_is_nobody_elses_connection(faulty):
-    client = usher.Client(faulty.path)
-    with pytest.raises(TypeError):
-        client.profile("token-of-ada", claims={"colour": object()})
-    assert client.ping()["protocol"] == 1
 
 
 class SlowClient:
