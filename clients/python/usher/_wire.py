@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Callable, TypedDict, TypeVar
 
 from .errors import ConnectionLost, Misuse, failure
 
@@ -17,7 +17,7 @@ MAX_REPLY = 16 << 20
 MAX_LEVELS = 32
 _Kind = TypeVar("_Kind")
 # What is answered without an id, as a line that is no JSON for the daemon is, is not sent at all: lone surrogates, too, which cannot be encoded.
-_text = json.encoder.encode_basestring
+_text: Callable[[str], str] = getattr(json.encoder, "encode_basestring")
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
