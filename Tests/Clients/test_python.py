@@ -182,7 +182,7 @@ def test_the_access_token_of_a_header(header, token):
 def test_an_app_that_begins_a_response_and_then_demands_a_login(faulty):
     def app(environ, start_response):
         start_response("200 OK", [])
-        environ["usher.visitor"].require()
+        environ["usher.visitor"].demand()
 
     started = []
     faulty.play([["read", {"send": '{"id":<id>,"ok":false,"error":"token_required","message":"…","status":401}\n'}]])
@@ -192,7 +192,7 @@ def test_an_app_that_begins_a_response_and_then_demands_a_login(faulty):
 
 def test_a_websocket_of_a_stranger_is_turned_away(faulty):
     async def app(scope, receive, send):
-        await scope["usher.visitor"].require()
+        await scope["usher.visitor"].demand()
 
     faulty.play([["read", {"send": '{"id":<id>,"ok":false,"error":"token_required","message":"…","status":401}\n'}]])
     sent = []
@@ -232,7 +232,7 @@ def test_nothing_is_refreshed_once_the_headers_are_sent(faulty):
     def app(environ, start_response):
         start_response("200 OK", [])
         try:
-            environ["usher.visitor"].require()
+            environ["usher.visitor"].demand()
         except usher.Denied as denied:
             return [json.dumps(denied.code).encode()]
 
@@ -245,10 +245,10 @@ def test_nothing_is_refreshed_once_the_headers_are_sent(faulty):
 
 def test_an_app_without_handlers_of_its_own(faulty):
     def app(environ, start_response):
-        environ["usher.visitor"].require(roles=["admin"])
+        environ["usher.visitor"].demand(roles=["admin"])
 
     async def asgi(scope, receive, send):
-        await scope["usher.visitor"].require(roles=["admin"])
+        await scope["usher.visitor"].demand(roles=["admin"])
 
     sites = [WSGI(WSGIMiddleware(app, usher.Client(faulty.path))), ASGI(ASGIMiddleware(asgi, usher.AsyncClient(faulty.path)))]
     for site in sites:
