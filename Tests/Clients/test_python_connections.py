@@ -57,6 +57,11 @@ def test_as_many_levels_as_the_daemon_takes(client, daemon):
 
 
 @both
+def test_a_member_that_is_called_id_does_not_take_the_ids_place(client, faulty):
+    assert either(client, faulty.path, "call", "PING", id=5)["protocol"] == 1
+
+
+@both
 @pytest.mark.parametrize("line", ['{"id":[1],"ok":true}', '{"id":{},"ok":true}', "[" * 100_000, '{"id":<id>,"ok":1}', '{"id":<id>}'], ids=lambda line: line[:12])
 def test_garbage(client, line, faulty):
     faulty.play([["read", {"send": line + "\n"}]])

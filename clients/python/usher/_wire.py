@@ -47,7 +47,7 @@ def first_id() -> int:
 def encode(op: str, members: dict[str, Any]) -> bytes:
     """All of a request's line that comes after its id."""
     try:
-        present = "".join([f",{_text(name)}:{_value(value)}" for name, value in members.items() if value is not None])
+        present = "".join([f",{_text(name)}:{_value(value)}" for name, value in members.items() if value is not None and name != "id"])
         return f',"op":{_value(op)}{present}}}\n'.encode()
     except (TypeError, ValueError, RecursionError):
         fault = Misuse("bad_request", "The request cannot be written as JSON.", 400)

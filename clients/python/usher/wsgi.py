@@ -16,7 +16,8 @@ class UsherMiddleware:
     """
     Lets views ask who the visitor is (`usher.web.visitor()`, or `environ["usher.visitor"]`), and adds cookies to responses.
 
-    Nothing is asked of the daemon until a view does; a body that streams has no `visitor()`, and the one in `environ` refreshes nothing then. An exception of Usher's that reaches the middleware becomes a JSON response.
+    Nothing is asked of the daemon until a view does; a body that streams has no `visitor()`, and the one in `environ` refreshes nothing then. An
+    exception of Usher's that reaches the middleware becomes a JSON response.
     """
 
     def __init__(
