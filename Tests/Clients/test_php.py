@@ -81,7 +81,7 @@ def test_a_refresh_whose_reply_was_lost_is_asked_for_again_at_once(faulty):
     faulty.play([["read", "close"], ["read", {"send": GRANTED}]])
     found = run("""
         $visitor = new Visitor($client, ['usher_refresh' => 'old']);
-        $visitor->demand();
+        $visitor->require();
         echo json_encode([$visitor->accessToken(), count($visitor->headers()['Set-Cookie'])]);""", faulty)
     assert found == ["new", 2] and faulty.seen()["ops"] == ["REFRESH", "REFRESH", "VERIFY"]
 
@@ -111,7 +111,7 @@ def test_nothing_is_refreshed_once_a_script_has_sent_its_headers(faulty):
         ob_get_level() && ob_end_flush();
         flush();
         try {
-            $visitor->demand();
+            $visitor->require();
         } catch (Denied $denied) {
             echo json_encode($denied->getCode());
         }""", faulty, "php-cgi")

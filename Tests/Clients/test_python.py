@@ -182,7 +182,7 @@ def test_the_access_token_of_a_header(header, token):
 def test_an_app_that_begins_a_response_and_then_demands_a_login(faulty):
     def app(environ, start_response):
         start_response("200 OK", [])
-        environ["usher.visitor"].demand()
+        environ["usher.visitor"].require()
 
     started = []
     faulty.play([["read", {"send": '{"id":<id>,"ok":false,"error":"token_required","message":"…","status":401}\n'}]])
@@ -192,7 +192,7 @@ def test_an_app_that_begins_a_response_and_then_demands_a_login(faulty):
 
 def test_a_websocket_of_a_stranger_is_turned_away(faulty):
     async def app(scope, receive, send):
-        await scope["usher.visitor"].demand()
+        await scope["usher.visitor"].require()
 
     faulty.play([["read", {"send": '{"id":<id>,"ok":false,"error":"token_required","message":"…","status":401}\n'}]])
     sent = []
@@ -232,7 +232,7 @@ def test_nothing_is_refreshed_once_the_headers_are_sent(faulty):
     def app(environ, start_response):
         start_response("200 OK", [])
         try:
-            environ["usher.visitor"].demand()
+            environ["usher.visitor"].require()
         except usher.Denied as denied:
             return [json.dumps(denied.code).encode()]
 
@@ -245,10 +245,10 @@ def test_nothing_is_refreshed_once_the_headers_are_sent(faulty):
 
 def test_an_app_without_handlers_of_its_own(faulty):
     def app(environ, start_response):
-        environ["usher.visitor"].demand(roles=["admin"])
+        environ["usher.visitor"].require(roles=["admin"])
 
     async def asgi(scope, receive, send):
-        await scope["usher.visitor"].demand(roles=["admin"])
+        await scope["usher.visitor"].require(roles=["admin"])
 
     sites = [WSGI(WSGIMiddleware(app, usher.Client(faulty.path))), ASGI(ASGIMiddleware(asgi, usher.AsyncClient(faulty.path)))]
     for site in sites:
@@ -263,6 +263,8 @@ def test_cookies_are_read_as_browsers_send_them():
     assert read("a=1; usher_access=x.y.z; usher_refresh=r; usher_access=other") == ("x.y.z", "r")
     assert read("usher_access=; =; ;x") == (None, None)
     assert read("") == (None, None)
+    # What is no token.
+    assert read(f"usher_access=\xe9; usher_refresh={'x' * 4097}") == (None, None)
 
 
 def test_no_roles_at_all_are_not_everybodys(daemon, admin):

@@ -84,7 +84,7 @@ try {
         'POST /login' => form('login', fn () => $client->login($_POST['login'], $_POST['password'], client: $endUser)),
         'POST /register' => form('register', fn () => $client->register($_POST['username'], $_POST['email'], $_POST['password'], client: $endUser)),
         'POST /logout' => [$visitor->logout(everywhere: ($_POST['everywhere'] ?? '') === 'yes'), redirect('/')],
-        'GET /admin' => page('admin', $visitor->demand(roles: ['admin', 'moderator'])),
+        'GET /admin' => page('admin', $visitor->require(roles: ['admin', 'moderator'])),
         default => page('refused', ['heading' => 'Nothing here', 'notice' => 'There is no such page.'], 404),
     };
 } catch (UsherException $error) {

@@ -27,16 +27,16 @@ try {
             $answer = ['ok' => true];
             break;
         case 'GET /me':
-            $answer = ['username' => $visitor->demand()['username']];
+            $answer = ['username' => $visitor->require()['username']];
             break;
         case 'GET /hello':
             $answer = ['hello' => $visitor->optional()['username'] ?? 'stranger'];
             break;
         case 'GET /admin':
-            $answer = ['role' => $visitor->demand(roles: ['admin', 'moderator'])['role']];
+            $answer = ['role' => $visitor->require(roles: ['admin', 'moderator'])['role']];
             break;
         case 'DELETE /users/ada':
-            $visitor->demand(permissions: ['user:delete']);
+            $visitor->require(permissions: ['user:delete']);
             $answer = ['deleted' => 'ada'];
             break;
     }

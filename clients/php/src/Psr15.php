@@ -53,7 +53,7 @@ final class Psr15 implements MiddlewareInterface
     /** For visitors who are logged in. `$request->getAttribute('claims')` says who it is. */
     public static function authenticate(): MiddlewareInterface
     {
-        return self::guard(fn (Visitor $visitor) => $visitor->demand());
+        return self::guard(fn (Visitor $visitor) => $visitor->require());
     }
 
     /** For everybody; the attribute `claims` is null for those who are not logged in. */
@@ -65,13 +65,13 @@ final class Psr15 implements MiddlewareInterface
     /** For visitors who have any of the roles. */
     public static function requireRoles(string ...$roles): MiddlewareInterface
     {
-        return self::guard(fn (Visitor $visitor) => $visitor->demand(roles: $roles));
+        return self::guard(fn (Visitor $visitor) => $visitor->require(roles: $roles));
     }
 
     /** For visitors who have all of the permissions. */
     public static function requirePermission(string ...$permissions): MiddlewareInterface
     {
-        return self::guard(fn (Visitor $visitor) => $visitor->demand(permissions: $permissions));
+        return self::guard(fn (Visitor $visitor) => $visitor->require(permissions: $permissions));
     }
 
     private static function guard(\Closure $check): MiddlewareInterface

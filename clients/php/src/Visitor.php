@@ -64,7 +64,7 @@ final class Visitor
      * @return array<string, mixed> the claims
      * @throws UsherException
      */
-    public function demand(?array $roles = null, ?array $permissions = null): array
+    public function require(?array $roles = null, ?array $permissions = null): array
     {
         $this->claims = null;
         if ($this->authorization !== null) {
@@ -96,13 +96,13 @@ final class Visitor
     public function optional(): ?array
     {
         try {
-            return $this->demand();
+            return $this->require();
         } catch (Denied) {
             return null;
         }
     }
 
-    /** For what the client is asked on the visitor's behalf, after `demand`: `$client->sessions($visitor->accessToken())`. */
+    /** For what the client is asked on the visitor's behalf, after `require`: `$client->sessions($visitor->accessToken())`. */
     public function accessToken(): ?string
     {
         return $this->access ?? preg_filter('/^\S+\s+(\S+)\s*$/', '$1', $this->authorization ?? '');
@@ -134,7 +134,7 @@ final class Visitor
     {
         if ($everywhere) {
             // It takes a living access token.
-            $this->demand();
+            $this->require();
         }
         $token = ($everywhere ? null : $this->refresh) ?? $this->accessToken();
         if ($token !== null) {
@@ -202,7 +202,7 @@ final class Visitor
 
     private static function cookie(#[\SensitiveParameter] array $cookies, string $name): ?string
     {
-        // Anything else than printable ASCII is no token, and may be no JSON.
-        return preg_match('/^[\x21-\x7e]+$/D', is_string($cookies[$name] ?? null) ? $cookies[$name] : '') ? $cookies[$name] : null;
+        // Anything else is no token, and may be no JSON.
+        return preg_match('/^[\x21-\x7e]{1,4096}$/D', is_string($cookies[$name] ?? null) ? $cookies[$name] : '') ? $cookies[$name] : null;
     }
 }

@@ -13,6 +13,7 @@ from .aio import AsyncClient
 from .client import Client
 from .errors import Denied, UsherError
 
+_TOKEN = re.compile("[!-~]{1,4096}")
 _Result = TypeVar("_Result")
 _Steps = Generator[tuple[str, dict[str, Any]], Any, _Result]
 
@@ -28,8 +29,10 @@ class Cookies:
         found: dict[str, str] = {}
         for pair in header.split(";"):
             name, _, value = pair.strip().partition("=")
-            found.setdefault(name, value)
-        return found.get("usher_access") or None, found.get("usher_refresh") or None
+            # Anything else is no token.
+            if _TOKEN.fullmatch(value):
+                found.setdefault(name, value)
+        return found.get("usher_access"), found.get("usher_refresh")
 
     def keep(self, grant: Reply) -> list[str]:
         """The Set-Cookie headers for what REGISTER, LOGIN or REFRESH answered."""
@@ -55,7 +58,7 @@ class _Visitor:
 
     @property
     def access_token(self) -> str | None:
-        """For what the client is asked on the visitor's behalf, after `demand`: `client.sessions(visitor().access_token)`."""
+        """For what the client is asked on the visitor's behalf, after `require`: `client.sessions(visitor().access_token)`."""
         return self._access or (self._authorization or "").partition(" ")[2].strip() or None
 
     def remember(self, grant: Reply) -> Reply:
@@ -75,7 +78,7 @@ class _Visitor:
         self._sent = True
         return [*(("Set-Cookie", cookie) for cookie in self._set), *([("Cache-Control", "no-store")] if self._set else [])]
 
-    def _demand(self, roles: Iterable[str] | None, permissions: Iterable[str] | None) -> _Steps[Reply]:
+    def _require(self, roles: Iterable[str] | None, permissions: Iterable[str] | None) -> _Steps[Reply]:
         self.claims = None
         claims: Reply
         method, asked = "verify", dict[str, Any]()
@@ -107,14 +110,14 @@ class _Visitor:
 
     def _optional(self) -> _Steps[Reply | None]:
         try:
-            return (yield from self._demand(None, None))
+            return (yield from self._require(None, None))
         except Denied:
             return None
 
     def _logout(self, everywhere: bool) -> _Steps[None]:
         if everywhere:
             # It takes a living access token.
-            yield from self._demand(None, None)
+            yield from self._require(None, None)
             yield "revoke", {"token": self.access_token, "scope": "user"}
         elif token := self._refresh or self.access_token:
             yield "revoke", {"token": token, "scope": "session"}
@@ -128,9 +131,9 @@ class Visitor(_Visitor):
         super().__init__(*request)
         self._client, self._refreshes = client, refreshes
 
-    def demand(self, roles: Iterable[str] | None = None, permissions: Iterable[str] | None = None) -> Reply:
+    def require(self, roles: Iterable[str] | None = None, permissions: Iterable[str] | None = None) -> Reply:
         """The claims of a visitor who is logged in, and has any of the roles and all of the permissions."""
-        return self._run(self._demand(roles, permissions))
+        return self._run(self._require(roles, permissions))
 
     def optional(self) -> Reply | None:
         """The claims of a visitor who is logged in; None of another one."""
@@ -164,9 +167,9 @@ class AsyncVisitor(_Visitor):
         self._client, self._refreshes = client, refreshes
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
 
-    async def demand(self, roles: Iterable[str] | None = None, permissions: Iterable[str] | None = None) -> Reply:
+    async def require(self, roles: Iterable[str] | None = None, permissions: Iterable[str] | None = None) -> Reply:
         """The claims of a visitor who is logged in, and has any of the roles and all of the permissions."""
-        return await self._run(self._demand(roles, permissions))
+        return await self._run(self._require(roles, permissions))
 
     async def optional(self) -> Reply | None:
         """The claims of a visitor who is logged in; None of another one."""

@@ -52,7 +52,7 @@ def _guard(view: Callable[..., Any], check: Callable[[Any], Any]) -> Callable[..
 
 def authenticate(view: Callable[..., Any]) -> Callable[..., Any]:
     """A view for visitors who are logged in. `visitor().claims` says who it is."""
-    return _guard(view, lambda visitor: visitor.demand())
+    return _guard(view, lambda visitor: visitor.require())
 
 
 def optional_auth(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,9 +62,9 @@ def optional_auth(view: Callable[..., Any]) -> Callable[..., Any]:
 
 def require_roles(*roles: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A view for visitors who have any of the roles."""
-    return lambda view: _guard(view, lambda visitor: visitor.demand(roles=roles))
+    return lambda view: _guard(view, lambda visitor: visitor.require(roles=roles))
 
 
 def require_permission(*permissions: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A view for visitors who have all of the permissions."""
-    return lambda view: _guard(view, lambda visitor: visitor.demand(permissions=permissions))
+    return lambda view: _guard(view, lambda visitor: visitor.require(permissions=permissions))
