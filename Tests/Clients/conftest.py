@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "clients/contract"), str(ROOT / "clients/python"), str(Path(__file__).parent)]
 
+from faulty import Faulty  # noqa: E402
 from Tests.System.daemon import CHEAP, Daemon, merged  # noqa: E402
 from Tests.System.guards import time_limit, usherd  # noqa: E402
 
@@ -23,6 +24,14 @@ def daemon():
     finally:
         daemon.kill9()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def faulty(tmp_path):
+    faulty = Faulty(tmp_path / "s")
+    faulty.path = str(tmp_path / "s")
+    yield faulty
+    faulty.close()
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 import asyncio
 import inspect
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +14,7 @@ import pytest
 import run
 import usher
 import usher.web
-from faulty import Faulty
+from conftest import ROOT
 from sites import ASGI, WSGI
 from usher.asgi import UsherMiddleware as ASGIMiddleware
 from usher.wsgi import UsherMiddleware as WSGIMiddleware
@@ -20,12 +23,21 @@ METHODS = json.loads(run.TABLE.read_text())["methods"]
 GRANT = {"user": {}, "access_token": "new", "refresh_token": "next", "expires_in": 900, "refresh_expires_in": 604800}
 
 
-@pytest.fixture
-def faulty(tmp_path):
-    faulty = Faulty(tmp_path / "s")
-    faulty.path = str(tmp_path / "s")
-    yield faulty
-    faulty.close()
+def test_type_hints(tmp_path):
+    """Those of the package, and that an app which uses it gets them."""
+    pytest.importorskip("mypy")
+    (tmp_path / "app.py").write_text(
+        "from usher import AsyncClient, Client\nfrom usher.web import authenticate\n\n"
+        "name: str = Client().login('ada', 1)\n\n\nasync def f() -> int:\n    return await AsyncClient().revoke('t', scope=None)\n")
+    package = str(ROOT / "clients/python")
+    checked = [
+        subprocess.run(
+            [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), file], env={**os.environ, "MYPYPATH": package}, cwd=package,
+            stdout=subprocess.PIPE, text=True)
+        for file in ("usher", str(tmp_path / "app.py"))
+    ]
+    assert checked[0].returncode == 0, checked[0].stdout
+    assert checked[1].stdout.count("error:") == 2 and "[assignment]" in checked[1].stdout and "[arg-type]" in checked[1].stdout, checked[1].stdout
 
 
 @pytest.mark.parametrize("client", [usher.Client, usher.AsyncClient])
@@ -72,13 +84,6 @@ def test_connections_are_as_many_as_threads_at_a_time(faulty):
     assert faulty.seen()["connections"] <= 8
 
 
-def test_what_is_no_json_is_nobody_elses_connection(faulty):
-    client = usher.Client(faulty.path)
-    with pytest.raises(TypeError):
-        client.profile("token-of-ada", claims={"colour": object()})
-    assert client.ping()["protocol"] == 1
-
-
 class SlowClient:
     """Counts REFRESHes, which take a while, and may fail the first time."""
 
@@ -122,6 +127,81 @@ def test_a_refresh_that_fails_fails_for_all_who_wait_and_is_tried_again_later():
     assert refreshes("token", None) == refreshes("token", None) == GRANT
     assert client.count == 2
     assert refreshes("another", None) == GRANT and client.count == 3
+
+
+def test_a_refresh_whose_reply_was_lost_is_asked_for_again_at_once():
+    for lost, count in ((usher.ConnectionLost("ended", "…"), 2), (usher.ConnectionLost("timed_out", "…"), 1)):
+        client, other = SlowClient(lost), AsyncSlowClient(lost)
+        found = [outcome(lambda: usher.web.Refreshes(client)("token", None)), outcome(lambda: asyncio.run(refresh_by(other)))]
+        assert found == ([GRANT] * 2 if count == 2 else [lost] * 2)
+        assert client.count == other.count == count
+
+
+async def refresh_by(client):
+    return await usher.web.AsyncRefreshes(client)("token", None)
+
+
+def test_what_interrupts_one_thread_interrupts_no_other():
+    client = SlowClient(KeyboardInterrupt())
+    refreshes = usher.web.Refreshes(client)
+
+    def ask():
+        try:
+            return refreshes("token", None)
+        except BaseException as error:
+            return type(error)
+
+    with ThreadPoolExecutor(5) as pool:
+        outcomes = list(pool.map(lambda _: ask(), range(5)))
+    assert sorted(kind.__name__ for kind in outcomes) == ["ConnectionLost"] * 4 + ["KeyboardInterrupt"]
+
+
+def test_a_grant_without_tokens_changes_no_cookies(faulty):
+    def app(environ, start_response):
+        visitor = environ["usher.visitor"]
+        assert visitor.remember({"user": {"username": "ada"}, "confirmation_token": "…"})["user"]
+        assert visitor.access_token is None
+        visitor.remember(GRANT)
+        assert visitor.access_token == "new"
+        visitor.forget()
+        assert visitor.access_token is None
+        start_response("200 OK", [])
+        return []
+
+    answer = WSGI(WSGIMiddleware(app, usher.Client(faulty.path))).ask("GET", "/", {}, b"")
+    assert answer.cookies == {"usher_access": "", "usher_refresh": ""}
+
+
+@pytest.mark.parametrize("header, token", [("Bearer abc", "abc"), ("bearer  abc ", "abc"), ("Bearer", None), ("Basic abc", None), ("abc", None)])
+def test_the_access_token_of_a_header(header, token):
+    visitor = usher.web.Visitor(None, None, usher.web.Cookies(), "", header, None)
+    assert visitor.access_token == token
+    assert "abc" not in f"{visitor!r} {visitor}"
+
+
+def test_an_app_that_begins_a_response_and_then_demands_a_login(faulty):
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        environ["usher.visitor"].require()
+
+    started = []
+    faulty.play([["read", {"send": '{"id":<id>,"ok":false,"error":"token_required","message":"…","status":401}\n'}]])
+    body = WSGIMiddleware(app, usher.Client(faulty.path))({}, lambda status, headers, exc_info=None: started.append((status[:3], exc_info and exc_info[0])))
+    assert started == [("200", None), ("401", usher.Denied)] and b"token_required" in b"".join(body)
+
+
+def test_a_websocket_of_a_stranger_is_turned_away(faulty):
+    async def app(scope, receive, send):
+        await scope["usher.visitor"].require()
+
+    faulty.play([["read", {"send": '{"id":<id>,"ok":false,"error":"token_required","message":"…","status":401}\n'}]])
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(ASGIMiddleware(app, usher.AsyncClient(faulty.path))({"type": "websocket", "headers": []}, None, send))
+    assert sent == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_a_refresh_goes_on_when_the_first_who_asked_has_gone():
@@ -183,6 +263,8 @@ def test_cookies_are_read_as_browsers_send_them():
     assert read("a=1; usher_access=x.y.z; usher_refresh=r; usher_access=other") == ("x.y.z", "r")
     assert read("usher_access=; =; ;x") == (None, None)
     assert read("") == (None, None)
+    # What is no token.
+    assert read(f"usher_access=\xe9; usher_refresh={'x' * 4097}") == (None, None)
 
 
 def test_no_roles_at_all_are_not_everybodys(daemon, admin):

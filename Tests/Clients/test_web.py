@@ -163,6 +163,33 @@ def test_a_change_of_role_holds_at_once(site, someone, admin):
     assert browser.get("/admin").json == {"role": "admin"}
 
 
+def test_a_change_of_role_holds_for_requests_that_were_under_way(site, someone, admin):
+    """Their refresh cookie is an old one by then, and what it was exchanged for has been revoked once more."""
+    name = someone()
+    browser = Browser(site).login(name)
+    old = dict(browser.cookies)
+    for role in ("admin", "moderator"):
+        admin("USER_SET", user=name, role=role)
+        answer = Browser(site).get("/admin", cookies=old)
+        assert (answer.status, answer.json) == (200, {"role": role})
+
+
+def test_a_header_of_another_scheme_is_a_proxys(site, someone):
+    name = someone()
+    cookies = Browser(site).login(name).cookies
+    assert Browser(site).get("/me", headers={"Authorization": "Basic YTpi"}, cookies=cookies).json == {"username": name}
+
+
+def test_logging_out_by_header_leaves_the_session_of_the_cookies_alone(site, someone):
+    name, other = someone(), someone()
+    cookies = Browser(site).login(name).cookies
+    for query in ("", "?everywhere=1"):
+        bearer = {"Authorization": f"bearer {Browser(site).login(other).cookies['usher_access']}"}
+        assert Browser(site).ask("POST", "/logout" + query, headers=bearer, cookies=cookies).status == 200
+        assert Browser(site).get("/me", headers=bearer).status == 401
+        assert Browser(site).get("/me", cookies=cookies).json == {"username": name}
+
+
 def test_logout(site, someone):
     browser = Browser(site).login(someone())
     stolen = dict(browser.cookies)

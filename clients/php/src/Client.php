@@ -184,8 +184,8 @@ final class Client
     private function connection(float $deadline): Connection
     {
         if (!$this->connection?->isQuiet()) {
-            // The copy of one that the parent process has is closed, too.
-            $this->close();
+            // What nobody is using closes with its last reference, the copy of one that a parent process has included.
+            $this->connection = null;
             $this->connection = new Connection($this->path, $deadline);
         }
         return $this->connection;

@@ -18,6 +18,7 @@ final class Connection
     private $stream;
     private int $lastId;
     private readonly int $pid;
+    private bool $busy = false;
 
     /** @param float $deadline of hrtime, in seconds */
     public function __construct(string $path, float $deadline)
@@ -43,10 +44,10 @@ final class Connection
         }
     }
 
-    /** Whether the next request may go out on it: it is this process's, and has nothing to read, not even its end. */
+    /** Whether the next request may go out on it: it is this process's, waits for no reply (to another fiber), and has nothing to read, not even its end. */
     public function isQuiet(): bool
     {
-        return $this->pid === getmypid() && is_resource($this->stream) && !$this->waits(0.0, true);
+        return !$this->busy && $this->pid === getmypid() && is_resource($this->stream) && !$this->waits(0.0, true);
     }
 
     /**
@@ -60,6 +61,7 @@ final class Connection
     {
         $id = ++$this->lastId;
         $answered = false;
+        $this->busy = true;
         try {
             $sent = $this->send(self::encode(['id' => $id, 'op' => $op] + $members), $deadline);
             $reply = json_decode($this->line($deadline, $sent), true);
@@ -73,6 +75,7 @@ final class Connection
             }
             return $reply;
         } finally {
+            $this->busy = false;
             if (!$answered) {
                 $this->close();
             }

@@ -18,6 +18,8 @@ final class Visitor
     /** @var list<string> */
     private array $setCookies = [];
     private bool $sent = false;
+    private bool $ownsResponse = false;
+    private ?string $authorization;
     private ?string $access;
     private ?string $refresh;
 
@@ -30,19 +32,28 @@ final class Visitor
     public function __construct(
         private readonly Client $client,
         #[\SensitiveParameter] array $cookies,
-        #[\SensitiveParameter] private ?string $authorization = null,
+        #[\SensitiveParameter] ?string $authorization = null,
         private readonly ?array $endUser = null,
         private readonly ?string $domain = null,
         private readonly bool $secure = true,
     ) {
-        $this->access = self::cookie($cookies, 'usher_access');
-        $this->refresh = self::cookie($cookies, 'usher_refresh');
+        // (A proxy may have a password of its own there.)
+        $this->authorization = preg_match('/^bearer(\s|$)/i', $authorization ?? '') ? $authorization : null;
+        $this->access = $this->authorization === null ? self::cookie($cookies, 'usher_access') : null;
+        $this->refresh = $this->authorization === null ? self::cookie($cookies, 'usher_refresh') : null;
     }
 
-    /** For a script without a framework, which sends `headers()` itself: see `sendHeaders`. */
-    public static function fromGlobals(Client $client): self
+    /**
+     * For a script without a framework, which sends `headers()` itself: see `sendHeaders`. The options are the constructor's.
+     *
+     * @param ?array{ip?: string, user_agent?: string} $endUser
+     */
+    public static function fromGlobals(Client $client, ?array $endUser = null, ?string $domain = null, bool $secure = true): self
     {
-        return new self($client, $_COOKIE, $_SERVER['HTTP_AUTHORIZATION'] ?? $_SERVER['REDIRECT_HTTP_AUTHORIZATION'] ?? null);
+        $authorization = $_SERVER['HTTP_AUTHORIZATION'] ?? $_SERVER['REDIRECT_HTTP_AUTHORIZATION'] ?? null;
+        $visitor = new self($client, $_COOKIE, $authorization, $endUser, $domain, $secure);
+        $visitor->ownsResponse = true;
+        return $visitor;
     }
 
     /**
@@ -59,24 +70,26 @@ final class Visitor
         if ($this->authorization !== null) {
             return $this->claims = $this->ask($roles, $permissions, null, $this->authorization);
         }
-        $renewable = $this->refresh !== null && !$this->sent;
-        if ($this->access !== null || !$renewable) {
-            try {
-                return $this->claims = $this->ask($roles, $permissions, $this->access);
-            } catch (Denied $denied) {
-                if ($denied->status !== 401 || !$renewable) {
-                    throw $denied;
+        for ($refreshed = 0;; $refreshed++) {
+            $sent = $this->sent || ($this->ownsResponse && headers_sent());
+            $renewable = $this->refresh !== null && !$sent && $refreshed < 2;
+            if ($this->access !== null || !$renewable) {
+                try {
+                    return $this->claims = $this->ask($roles, $permissions, $this->access);
+                } catch (Denied $denied) {
+                    // (Once more, where the account has changed since the refresh.)
+                    if ($denied->status !== 401 || !$renewable || ($refreshed > 0 && $denied->getCode() !== 'token_revoked')) {
+                        throw $denied;
+                    }
                 }
             }
+            try {
+                $this->remember($this->refreshed());
+            } catch (Denied $denied) {
+                $this->forget();
+                throw $denied;
+            }
         }
-        try {
-            $grant = $this->client->refresh($this->refresh, $this->endUser);
-        } catch (Denied $denied) {
-            $this->forget();
-            throw $denied;
-        }
-        $this->remember($grant);
-        return $this->claims = $this->ask($roles, $permissions, $this->access);
     }
 
     /** @return ?array<string, mixed> the claims; null of a visitor who is not logged in */
@@ -89,20 +102,31 @@ final class Visitor
         }
     }
 
+    /** For what the client is asked on the visitor's behalf, after `require`: `$client->sessions($visitor->accessToken())`. */
+    public function accessToken(): ?string
+    {
+        return $this->access ?? preg_filter('/^\S+\s+(\S+)\s*$/', '$1', $this->authorization ?? '');
+    }
+
     /**
-     * Keeps what REGISTER or LOGIN answered in the visitor's cookies.
+     * Keeps what REGISTER or LOGIN answered in the visitor's cookies. One without tokens (an email is to be confirmed first) changes nothing.
      *
      * @param array<string, mixed> $grant
+     * @return array<string, mixed> the same
      */
-    public function remember(#[\SensitiveParameter] array $grant): void
+    public function remember(#[\SensitiveParameter] array $grant): array
     {
-        $this->authorization = null;
+        if (!isset($grant['access_token'])) {
+            return $grant;
+        }
+        $this->authorization = $this->claims = null;
         $this->access = $grant['access_token'];
         $this->refresh = $grant['refresh_token'];
         $this->setCookies = [
             $this->setCookie('usher_access', $this->access, $grant['expires_in']),
             $this->setCookie('usher_refresh', $this->refresh, $grant['refresh_expires_in']),
         ];
+        return $grant;
     }
 
     /** Ends the session, or all of the user's, and drops the cookies. */
@@ -112,7 +136,7 @@ final class Visitor
             // It takes a living access token.
             $this->require();
         }
-        $token = ($everywhere ? null : $this->refresh) ?? $this->access ?? preg_filter('/^\s*bearer\s+(\S+)\s*$/i', '$1', $this->authorization ?? '');
+        $token = ($everywhere ? null : $this->refresh) ?? $this->accessToken();
         if ($token !== null) {
             $this->client->revoke($token, $everywhere ? 'user' : 'session');
         }
@@ -122,7 +146,7 @@ final class Visitor
     /** Drops the cookies. `logout` ends the session, too. */
     public function forget(): void
     {
-        $this->access = $this->refresh = $this->claims = null;
+        $this->access = $this->refresh = $this->authorization = $this->claims = null;
         $this->setCookies = [$this->setCookie('usher_access', '', 0), $this->setCookie('usher_refresh', '', 0)];
     }
 
@@ -152,6 +176,17 @@ final class Visitor
         return ['claims' => $this->claims];
     }
 
+    /** @return array<string, mixed> */
+    private function refreshed(): array
+    {
+        try {
+            return $this->client->refresh($this->refresh, $this->endUser);
+        } catch (ConnectionLost $lost) {
+            // It may have taken place, and the old token is good for some seconds only: that cannot wait for the visitor's next request.
+            return $lost->getCode() === 'ended' && $lost->outcomeUnknown() ? $this->client->refresh($this->refresh, $this->endUser) : throw $lost;
+        }
+    }
+
     private function ask(?array $roles, ?array $permissions, #[\SensitiveParameter] ?string $token, #[\SensitiveParameter] ?string $authorization = null): array
     {
         // An empty list is one: the daemon refuses it.
@@ -167,7 +202,7 @@ final class Visitor
 
     private static function cookie(#[\SensitiveParameter] array $cookies, string $name): ?string
     {
-        // Anything else than printable ASCII is no token, and may be no JSON.
-        return preg_match('/^[\x21-\x7e]+$/D', is_string($cookies[$name] ?? null) ? $cookies[$name] : '') ? $cookies[$name] : null;
+        // Anything else is no token, and may be no JSON.
+        return preg_match('/^[\x21-\x7e]{1,4096}$/D', is_string($cookies[$name] ?? null) ? $cookies[$name] : '') ? $cookies[$name] : null;
     }
 }

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from typing import Any
 
 from . import _wire
-from ._wire import Ended
+from ._wire import Ended, Reply
 from .errors import ConnectionLost
-
-Reply = dict[str, Any]
 
 
 class Request:
-    def __init__(self, op: str, members: Reply, loop: asyncio.AbstractEventLoop) -> None:
-        self.op, self.members = op, members
+    def __init__(self, line: bytes, loop: asyncio.AbstractEventLoop) -> None:
+        """`line`: all that comes after the id."""
+        self.line = line
         self.reply: asyncio.Future[Reply] = loop.create_future()
         self.sent = False
+
+    def settle(self, outcome: Reply | Exception) -> None:
+        if self.reply.done():
+            return
+        if isinstance(outcome, Exception):
+            self.reply.set_exception(outcome)
+        else:
+            self.reply.set_result(outcome)
 
 
 class Connection:
@@ -30,6 +37,7 @@ class Connection:
         # Ids of requests that nobody waits for any more.
         self._given_up: set[int] = set()
         self._retired = False
+        self._pid = os.getpid()
         self._writing = asyncio.Lock()
         self._ended = False
         self._reader = loop.create_task(self._read())
@@ -37,20 +45,23 @@ class Connection:
     def takes_requests(self) -> bool:
         if self._ended or self._retired:
             return False
-        waits = _wire.peek(self.socket)
-        return waits is None or (waits != b"" and bool(self._waiting))
+        try:
+            return bool(self.socket.recv(1, socket.MSG_PEEK)) and bool(self._waiting)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
 
     async def exchange(self, request: Request) -> Reply:
         self._last_id += 1
         number = self._last_id
-        line = _wire.encode(request.op, request.members, number)
         async with self._writing:
             # Another request may have been given up while this one waited for its turn.
             if self._ended or self._retired:
                 raise Ended(sent=False)
             self._waiting[number] = request
             try:
-                await self._loop.sock_sendall(self.socket, line)
+                await self._loop.sock_sendall(self.socket, b'{"id":%d' % number + request.line)
                 request.sent = True
             except OSError:
                 # Whoever was turned away at the door cannot write; the reader finds the reason.
@@ -71,8 +82,9 @@ class Connection:
             self.close()
 
     def close(self) -> None:
-        self._ended = True
-        self._reader.cancel()
+        if not self._ended:
+            self._ended = True
+            self._reader.cancel()
 
     async def closed(self) -> None:
         await asyncio.wait([self._reader])
@@ -102,12 +114,12 @@ class Connection:
         finally:
             self._ended = True
             for request in self._waiting.values():
-                if not request.reply.done():
-                    request.reply.set_exception(_wire.garbled() if garbled else Ended(request.sent))
+                request.settle(_wire.garbled() if garbled else Ended(request.sent))
             self._waiting.clear()
-            # Ends a write that is under way, which must not find another file in this one's place.
+            # Ends a write that is under way, which must not find another file in this one's place. (After a fork the connection is the parent's.)
             try:
-                self.socket.shutdown(socket.SHUT_RDWR)
+                if self._pid == os.getpid():
+                    self.socket.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
             async with self._writing:
@@ -116,18 +128,25 @@ class Connection:
     def _deliver(self, reply: Reply) -> None:
         number = reply.get("id")
         if isinstance(number, int) and number in self._waiting:
-            request = self._waiting.pop(number)
-            if not request.reply.done():
-                request.reply.set_result(reply)
-        elif _wire.is_turned_away(reply) and (len(self._waiting) == 1 or reply.get("error") in ("busy", "forbidden_op")):
-            for request in self._waiting.values():
-                if not request.reply.done():
-                    request.reply.set_result(reply)
-            self._waiting.clear()
-            self.close()
-        elif number in self._given_up:
+            self._waiting.pop(number).settle(reply)
+        elif isinstance(number, int) and number in self._given_up:
             self._given_up.discard(number)
+        elif self._waiting and _wire.is_turned_away(reply):
+            self._turned_away(reply)
         else:
             raise _wire.garbled()
         if self._retired and not self._waiting:
             self.close()
+
+    def _turned_away(self, reply: Reply) -> None:
+        """Of several requests a line that is too long is the longest one; what else is said of a line without an id may be said of any."""
+        if reply.get("error") in ("busy", "forbidden_op"):
+            meant = list(self._waiting)
+        elif reply.get("error") == "line_too_long" or len(self._waiting) == 1:
+            meant = [max(self._waiting, key=lambda number: len(self._waiting[number].line))]
+        else:
+            meant = []
+        for number in meant:
+            self._waiting.pop(number).settle(reply)
+        # (Those that are left are told that it has ended.)
+        self.close()

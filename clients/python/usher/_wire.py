@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
-from typing import Any, TypedDict, TypeVar
+from typing import Any, Callable, TypedDict, TypeVar
 
-from .errors import ConnectionLost, failure
+from .errors import ConnectionLost, Misuse, failure
+
+Reply = dict[str, Any]
 
 USUAL_PATH = "/run/usher/usher.sock"
 REPEATABLE = {"VERIFY", "AUTHORIZE", "PING", "HELP"}
 MAX_REPLY = 16 << 20
+# Of arrays and objects in each other, the request itself included.
+MAX_LEVELS = 32
 _Kind = TypeVar("_Kind")
+# What is answered without an id, as a line that is no JSON for the daemon is, is not sent at all: lone surrogates, too, which cannot be encoded.
+_text: Callable[[str], str] = getattr(json.encoder, "encode_basestring")
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class EndUser(TypedDict, total=False):
@@ -38,28 +44,49 @@ def first_id() -> int:
     return secrets.randbits(48)
 
 
-def encode(op: str, members: dict[str, Any], number: int) -> bytes:
-    present = {name: value for name, value in members.items() if value is not None}
-    return json.dumps({"id": number, "op": op, **present}).encode() + b"\n"
-
-
-def decode(line: bytes) -> dict[str, Any]:
+def encode(op: str, members: dict[str, Any]) -> bytes:
+    """All of a request's line that comes after its id."""
     try:
-        reply = json.loads(line)
-    except ValueError:
+        present = "".join([f",{_text(name)}:{_value(value)}" for name, value in members.items() if value is not None and name != "id"])
+        return f',"op":{_value(op)}{present}}}\n'.encode()
+    except (TypeError, ValueError, RecursionError):
+        fault = Misuse("bad_request", "The request cannot be written as JSON.", 400)
+    # Without the cause, which may show what could not be written.
+    raise fault
+
+
+def _value(value: Any) -> str:
+    # Nearly all is text, for which the whole encoder is slow.
+    if type(value) is str:
+        return _text(value)
+    if _levels(value) >= MAX_LEVELS:
+        raise ValueError
+    return _json(value)
+
+
+def _levels(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else None
+    return 0 if inner is None else 1 + max(map(_levels, inner), default=0)
+
+
+def decode(line: bytes | bytearray) -> Reply:
+    try:
+        reply = json.loads(line.decode())
+    except (ValueError, RecursionError):
         reply = None
     if not isinstance(reply, dict):
         raise garbled()
     return reply
 
 
-def granted(reply: dict[str, Any]) -> dict[str, Any]:
+def granted(reply: Reply) -> Reply:
     """The members of a reply that is `ok`."""
-    if reply.get("ok") is True:
-        return {name: value for name, value in reply.items() if name not in ("id", "ok")}
     if reply.get("ok") is False:
         raise failure(reply)
-    raise garbled()
+    if reply.pop("ok", None) is not True:
+        raise garbled()
+    del reply["id"]
+    return reply
 
 
 def is_turned_away(reply: dict[str, Any]) -> bool:
@@ -84,14 +111,3 @@ def unreachable(error: OSError) -> ConnectionLost:
 
 def timed_out(sent: bool = True) -> ConnectionLost:
     return ConnectionLost("timed_out", "The daemon has not answered in time.", sent)
-
-
-def peek(connection: socket.socket) -> bytes | None:
-    """A byte that waits to be read; nothing at the end; None on a connection that is open and quiet. Leaves it non-blocking."""
-    connection.setblocking(False)
-    try:
-        return connection.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return None
-    except OSError:
-        return b""

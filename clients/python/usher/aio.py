@@ -9,9 +9,10 @@ from typing import Any
 
 from . import _wire
 from ._aio import Connection, Request
-from ._wire import EndUser, Ended, member
+from ._wire import EndUser, Ended, Reply, member
 
-Reply = dict[str, Any]
+# A longer line goes on a connection of its own: the answer to one that is too long ends a connection.
+_LONG = 8192
 
 
 class AsyncClient:
@@ -22,9 +23,9 @@ class AsyncClient:
     raises `Denied`, `RetryLater` or `Misuse`.
     """
 
-    def __init__(self, path: str = _wire.USUAL_PATH, timeout: float = 10.0) -> None:
+    def __init__(self, path: str | os.PathLike[str] = _wire.USUAL_PATH, timeout: float = 10.0) -> None:
         """`timeout`: seconds from connecting to the reply."""
-        self._path, self._timeout = path, timeout
+        self._path, self._timeout = os.fspath(path), timeout
         self._connection: Connection | None = None
         self._owner: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._opening = asyncio.Lock()
@@ -38,9 +39,9 @@ class AsyncClient:
 
     async def call(self, op: str, **members: Any) -> Reply:
         """Sends a request; the members of the reply. For operations that have no method here."""
-        request = Request(op, members, asyncio.get_running_loop())
+        request = Request(_wire.encode(op, members), asyncio.get_running_loop())
         try:
-            reply = await asyncio.wait_for(self._answer(request), self._timeout)
+            reply = await asyncio.wait_for(self._answer(op, request), self._timeout)
         except asyncio.TimeoutError:
             lost = _wire.timed_out(request.sent)
         except Ended as ended:
@@ -49,15 +50,24 @@ class AsyncClient:
             return _wire.granted(reply)
         raise lost
 
-    async def _answer(self, request: Request) -> Reply:
+    async def _answer(self, op: str, request: Request) -> Reply:
         try:
-            return await (await self._open()).exchange(request)
+            return await self._exchange(request)
         except Ended as ended:
             # What was not sent whole was not carried out. What was, and changes nothing, may be asked again.
-            if ended.sent and request.op not in _wire.REPEATABLE:
+            if ended.sent and op not in _wire.REPEATABLE:
                 raise
         request.reply, request.sent = asyncio.get_running_loop().create_future(), False
-        return await (await self._open()).exchange(request)
+        return await self._exchange(request)
+
+    async def _exchange(self, request: Request) -> Reply:
+        if len(request.line) <= _LONG:
+            return await (await self._open()).exchange(request)
+        connection = await self._connected()
+        try:
+            return await connection.exchange(request)
+        finally:
+            connection.close()
 
     async def _open(self) -> Connection:
         loop = asyncio.get_running_loop()
@@ -71,17 +81,18 @@ class AsyncClient:
                 return self._connection
             if self._connection:
                 self._connection.retire()
-            self._connection = Connection(await self._connected(loop), loop)
+            self._connection = await self._connected()
             return self._connection
 
-    async def _connected(self, loop: asyncio.AbstractEventLoop) -> socket.socket:
+    async def _connected(self) -> Connection:
         connection = socket.socket(socket.AF_UNIX)
         connection.setblocking(False)
         try:
             while True:
                 try:
-                    await loop.sock_connect(connection, self._path)
-                    return connection
+                    # (The loop's own way takes a full queue for a connection that is under way.)
+                    connection.connect(self._path)
+                    return Connection(connection, asyncio.get_running_loop())
                 except BlockingIOError:
                     # So many wait to be taken up that there is no room for one more.
                     await asyncio.sleep(0.01)

@@ -30,7 +30,8 @@ class UsherMiddleware:
 
     async def __call__(self, scope: dict[str, Any], receive: _Call, send: _Call) -> None:
         if scope["type"] not in ("http", "websocket"):
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         headers = {name: value.decode("latin-1") for name, value in reversed(scope["headers"]) if name != b"cookie"}
         cookie = "; ".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"cookie")
         visitor = AsyncVisitor(
@@ -51,8 +52,12 @@ class UsherMiddleware:
         try:
             await self._app(scope, receive, start)
         except UsherError as error:
-            if started or scope["type"] != "http":
+            if started:
                 raise
+            if scope["type"] == "websocket":
+                # Before it is accepted this is a 403.
+                await send({"type": "websocket.close", "code": 1008})
+                return
             more = [("Content-Type", "application/json"), *error.headers().items()]
             await start({
                 "type": "http.response.start", "status": error.status,

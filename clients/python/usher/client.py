@@ -3,84 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
-from collections import deque
 from typing import Any
 
 from . import _wire
-from ._wire import EndUser, Ended, member
-from .errors import ConnectionLost
-
-Reply = dict[str, Any]
-
-
-class _Connection:
-    def __init__(self, path: str, deadline: float) -> None:
-        self.socket = socket.socket(socket.AF_UNIX)
-        self._last_id = _wire.first_id()
-        try:
-            self._connect(path, deadline)
-        except OSError as error:
-            lost: ConnectionLost = _wire.unreachable(error)
-        except ConnectionLost as error:
-            lost = error
-        else:
-            return
-        self.socket.close()
-        raise lost
-
-    def _connect(self, path: str, deadline: float) -> None:
-        while True:
-            self._limit(deadline, sent=False)
-            try:
-                return self.socket.connect(path)
-            except BlockingIOError:
-                # So many wait to be taken up that there is no room for one more.
-                time.sleep(0.01)
-
-    def exchange(self, op: str, members: Reply, deadline: float) -> tuple[Reply, bool]:
-        """The reply, and whether the connection may be kept."""
-        self._last_id += 1
-        sent = False
-        try:
-            self._limit(deadline, sent)
-            self.socket.sendall(_wire.encode(op, members, self._last_id))
-            sent = True
-        except OSError:
-            # Whoever was turned away at the door cannot write, and finds the reason here.
-            pass
-        reply = _wire.decode(self._line(deadline, sent))
-        if reply.get("id") == self._last_id and sent:
-            return reply, True
-        if _wire.is_turned_away(reply):
-            return reply, False
-        raise _wire.garbled()
-
-    def _line(self, deadline: float, sent: bool) -> bytes:
-        data = bytearray()
-        while not data.endswith(b"\n"):
-            try:
-                self._limit(deadline, sent)
-                piece = self.socket.recv(1 << 16)
-            except TimeoutError:
-                piece = None
-            except OSError:
-                piece = b""
-            if piece is None:
-                raise _wire.timed_out(sent)
-            if not piece:
-                raise Ended(sent)
-            data += piece
-            if b"\n" in piece[:-1] or len(data) > _wire.MAX_REPLY:
-                raise _wire.garbled()
-        return bytes(data)
-
-    def _limit(self, deadline: float, sent: bool) -> None:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise _wire.timed_out(sent)
-        self.socket.settimeout(left)
+from ._sync import Connections
+from ._wire import EndUser, Ended, Reply, member
 
 
 class Client:
@@ -91,52 +19,41 @@ class Client:
     used again. Every method raises `Denied`, `RetryLater` or `Misuse`.
     """
 
-    def __init__(self, path: str = _wire.USUAL_PATH, timeout: float = 10.0) -> None:
+    def __init__(self, path: str | os.PathLike[str] = _wire.USUAL_PATH, timeout: float = 10.0) -> None:
         """`timeout`: seconds from connecting to the reply."""
-        self._path, self._timeout = path, timeout
-        self._idle: deque[_Connection] = deque()
-        self._pid = os.getpid()
+        self._path, self._timeout = os.fspath(path), timeout
+        self._connections = Connections()
 
     def close(self) -> None:
         """Closes the connections that are idle. The next request makes another one."""
-        while self._idle:
-            self._idle.pop().socket.close()
+        self._connections.close_idle()
 
     def call(self, op: str, **members: Any) -> Reply:
         """Sends a request; the members of the reply. For operations that have no method here."""
-        deadline = time.monotonic() + self._timeout
+        deadline, request = time.monotonic() + self._timeout, _wire.encode(op, members)
         for attempt in (1, 2):
-            connection = self._take() or _Connection(self._path, deadline)
-            kept = False
             try:
-                reply, kept = connection.exchange(op, members, deadline)
+                return self._ask(request, deadline)
             except Ended as ended:
                 # What was not sent whole was not carried out. What was, and changes nothing, may be asked again.
                 if attempt == 2 or (ended.sent and op not in _wire.REPEATABLE):
                     lost = ended.lost()
                     break
-                continue
-            finally:
-                # Until its reply is there a connection is nobody's, whatever happens.
-                if kept:
-                    self._idle.append(connection)
-                else:
-                    connection.socket.close()
-            return _wire.granted(reply)
         raise lost
 
-    def _take(self) -> _Connection | None:
-        if self._pid != os.getpid():
-            self.close()
-            self._pid = os.getpid()
-        while True:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                return None
-            if _wire.peek(connection.socket) is None:
-                return connection
-            connection.socket.close()
+    def _ask(self, request: bytes, deadline: float) -> Reply:
+        connections = self._connections
+        if connections.pid != os.getpid():
+            connections.close_copies()
+            connections = self._connections = Connections()
+        connection, answered = connections.take(), False
+        try:
+            connection.connect(self._path, deadline)
+            reply, answered = connection.exchange(request, deadline)
+        finally:
+            # Until its reply is there a connection is nobody's, whatever happens.
+            connections.give_back(connection, answered)
+        return _wire.granted(reply)
 
     def ping(self) -> Reply:
         return self.call("PING")

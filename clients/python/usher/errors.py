@@ -26,9 +26,9 @@ class UsherError(Exception):
     @property
     def retry_after(self) -> float | None:
         """Seconds to wait before the next attempt, where the daemon tells."""
-        if (milliseconds := self.members.get("retry_after_ms")) is not None:
-            return milliseconds / 1000
-        return self.members.get("retry_after")
+        milliseconds, seconds = self.members.get("retry_after_ms"), self.members.get("retry_after")
+        after: float | None = milliseconds / 1000 if milliseconds is not None else seconds
+        return after
 
     def headers(self) -> dict[str, str]:
         """The headers that an HTTP response about this has."""

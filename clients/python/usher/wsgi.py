@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any, Callable, Iterable
 
 from ._wire import EndUser
@@ -15,7 +16,8 @@ class UsherMiddleware:
     """
     Lets views ask who the visitor is (`usher.web.visitor()`, or `environ["usher.visitor"]`), and adds cookies to responses.
 
-    Nothing is asked of the daemon until a view does. An exception of Usher's that reaches the middleware becomes a JSON response.
+    Nothing is asked of the daemon until a view does; a body that streams has no `visitor()`, and the one in `environ` refreshes nothing then. An
+    exception of Usher's that reaches the middleware becomes a JSON response.
     """
 
     def __init__(
@@ -40,7 +42,8 @@ class UsherMiddleware:
             return self._app(environ, start)
         except UsherError as error:
             headers = [("Content-Type", "application/json"), *error.headers().items()]
-            start(f"{error.status} {error.code}", headers)
+            # (The app may have begun a response, which this takes the place of if it can.)
+            start(f"{error.status} {error.code}", headers, sys.exc_info())
             return [json.dumps(error.body()).encode()]
         finally:
             current.reset(token)
