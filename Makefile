@@ -9,8 +9,8 @@ TEST_PACKAGES = mandoc openssl python3 python3-venv python3-pytest python3-jwt p
 BENCH_PACKAGES = gcc redis-server python3-jwt ruby ruby-jwt
 
 # A release has the Swift and C++ runtimes in it and needs only Debian's own libraries. (The C++ library is found in a folder where there is
-# only the static one; relative relocations, packed, take 4 KB instead of 550.)
-RELEASE = swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker -L$(CURDIR)/.build/static \
+# only the static one; relative relocations, packed, take 4 KB instead of 550. Optimized across modules when it is linked, a VERIFY takes 4 % less.)
+RELEASE = swift build -c release --static-swift-stdlib --experimental-lto-mode=full -Xswiftc -use-ld=lld -Xlinker -L$(CURDIR)/.build/static \
           -Xlinker -z -Xlinker pack-relative-relocs -Xlinker --gc-sections
 # An import that Package.swift does not name is an error: SwiftPM alone would let it pass.
 STRICT  = --explicit-target-dependency-import-check error
