@@ -411,4 +411,7 @@ class TestCheck:
         put(state, "jwt-secret", "x" * 40)
         os.chown(state, 65534, 65534)
         done = self.check("--state", state, "--check-config", **as_nobody)
-        assert done.returncode == 1 and "Permission denied" in done.stderr
+        assert done.returncode == 1 and f"Permission denied: run `chown 65534 {state}/jwt-secret && chmod 0600 {state}/jwt-secret`" in done.stderr
+        os.chown(state / "jwt-secret", 1, 1)
+        done = self.check("--state", state, "--check-config", **as_nobody)
+        assert done.returncode == 1 and "jwt-secret belongs to uid 1, neither root nor the daemon's user (uid 65534)" in done.stderr

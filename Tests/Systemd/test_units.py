@@ -72,6 +72,14 @@ def test_figures_for_the_node_exporter(machine):
     assert machine.run("stat", "--format=%a", f"{EXPORTER}/usher.prom").stdout.strip() == "644"
 
 
+@pytest.mark.parametrize("app, admin", [("usher.socket", "usher-admin.socket"), ("usher@shop.socket", "usher-admin@shop.socket")])
+def test_no_start_limit_takes_the_sockets_down(machine, shop, app, admin):
+    # systemd's own is five in ten seconds.
+    for _ in range(8):
+        machine.systemctl("restart", app)
+    assert [machine.show(unit, "ActiveState") for unit in (app, admin)] == ["active", "active"]
+
+
 def test_the_admin_socket_is_roots(machine):
     machine.systemctl("start", "usher.socket")
     assert machine.run("stat", "--format=%a %U %G", "/run/usher/admin.sock").stdout.strip() == "600 root root"
