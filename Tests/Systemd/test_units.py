@@ -135,6 +135,15 @@ def test_an_instance_sees_the_uid_of_who_asks(machine, shop):
     assert machine.logged("USHER_REQUEST=from nobody", since=since)["USHER_PEER_UID"] == str(NOBODY)
 
 
+@pytest.mark.parametrize("app", ["x" * 24, "my-app_2"])
+def test_the_names_that_an_app_may_have(machine, app):
+    machine.run("groupadd", "--system", f"usher-{app}")
+    machine.copy(machine.path(SETTINGS), f"/etc/usher/{app}.toml")
+    machine.systemctl("start", f"usher@{app}.socket")
+    with machine.connect(f"/run/usher/{app}/usher.sock") as connection:
+        assert_ok(connection.ask("PING"), "server", "version", "protocol")
+
+
 def test_an_app_without_settings_is_told_at_once(machine):
     done = machine.systemctl("start", "usher@bakery.socket", check=False)
     assert done.returncode != 0 and "Assertion failed" in done.stderr
