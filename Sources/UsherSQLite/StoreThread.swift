@@ -280,20 +280,3 @@ final class StoreThread: @unchecked Sendable {
         events.record(Event(.storeRecovered, .notice, "The store works again; it had stalled for \(seconds) s."))
     }
 }
-
-extension Database {
-    /// Runs a statement that no value goes into.
-    fileprivate func control(_ sql: StaticString) throws(DatabaseError) {
-        try unrefused { () throws(StoreFault) in try run(sql) }
-    }
-}
-
-/// Does what no answer of the store keeps from succeeding, only the database.
-private func unrefused(_ body: () throws(StoreFault) -> Void) throws(DatabaseError) {
-    do throws(StoreFault) { try body() } catch {
-        switch error {
-        case .database(let error): throw error
-        case .refused: preconditionFailure("a statement without rows refuses nothing")
-        }
-    }
-}
