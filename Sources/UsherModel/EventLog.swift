@@ -97,6 +97,8 @@ public struct Event: Sendable, Equatable {
     /// The settings and secrets that a reload has put in force, and those that it found changed and only a restart puts in force.
     public var changed: [String] = []
     public var pending: [String] = []
+    /// Whether nothing came of a request that was granted: anybody can ask it a million times.
+    public var isWithoutEffect = false
 
     public init(
         _ kind: Kind, _ priority: Priority, _ message: String, op: String? = nil, result: String? = nil, user: String? = nil,

@@ -88,6 +88,8 @@ public final class Attempt {
     public var remark: String?
     /// What it has changed of the account, for the journal.
     public var change: Event.Change?
+    /// Whether nothing came of it, though it was granted.
+    public var isWithoutEffect = false
 
     public init(caller: Caller) { self.caller = caller }
 }

@@ -32,7 +32,10 @@ struct Recover: DeferredRequest {
             try await service.issueToken(for: .reset, to: .email(email))
         }
         attempt.user = issued?.user
-        if issued == nil { attempt.remark = "for no account that can be recovered" }
+        if issued == nil {
+            attempt.remark = "for no account that can be recovered"
+            attempt.isWithoutEffect = true
+        }
         return TokenIssue(name: "reset_token", token: issued)
     }
 }

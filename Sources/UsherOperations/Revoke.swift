@@ -106,8 +106,15 @@ struct Revoke: DeferredRequest {
     }
 
     func perform(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> any Output {
+        let isRevoked = try await revoke(on: service, as: attempt)
+        attempt.isWithoutEffect = !isRevoked
+        return Revoked(isRevoked: isRevoked)
+    }
+
+    /// - Returns: whether something was revoked that was good until now.
+    private func revoke(on service: AuthService, as attempt: Attempt) async throws(UsherError) -> Bool {
         switch target {
-        case .nothing: return Revoked(isRevoked: false)
+        case .nothing: return false
         case .token(let revocation, let session):
             if service.hasRoomForRevocations {
                 let outcome = try await service.orRefuse(revocation) { service throws(UsherError) in
@@ -115,19 +122,17 @@ struct Revoke: DeferredRequest {
                 }
                 guard outcome == .tooMany else {
                     service.refuse([revocation])
-                    return Revoked(isRevoked: true)
+                    return true
                 }
                 attempt.remark = "its session has \(Limits.revokedTokensPerSession) revoked tokens: it is ended instead"
             } else {
                 attempt.remark = "\(service.limits.revocations) revocations are in force: its session is ended instead"
             }
             _ = try await end(session, isLive: true, until: revocation.until, proof: nil, on: service, as: attempt)
-            return Revoked(isRevoked: true)
+            return true
         case .session(let revocation, let isLive, let until, let proof):
-            return Revoked(
-                isRevoked: try await end(revocation, isLive: isLive, until: until, proof: proof, on: service, as: attempt))
-        case .picked(let session, let user):
-            return Revoked(isRevoked: try await service.end(session, of: user, as: attempt))
+            return try await end(revocation, isLive: isLive, until: until, proof: proof, on: service, as: attempt)
+        case .picked(let session, let user): return try await service.end(session, of: user, as: attempt)
         case .user(let user, let session):
             var ended: [Revocation] = []
             if let user {
@@ -138,7 +143,7 @@ struct Revoke: DeferredRequest {
             }
             // The session of a token made elsewhere is none of those that the store has.
             if !ended.contains(where: { $0.id == session.id }) { try await revokeUnknown(session, on: service) }
-            return Revoked(isRevoked: true)
+            return true
         }
     }
 

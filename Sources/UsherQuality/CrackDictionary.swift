@@ -37,11 +37,12 @@ public struct CrackDictionary: Sendable {
     }
 
     private static func fault(_ file: String) -> String? {
-        let descriptor = unsafe open(file, O_RDONLY | O_CLOEXEC)
+        // A pipe would be waited for.
+        let descriptor = unsafe open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { return errorText(errno) }
         defer { close(descriptor) }
         var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0 else { return errorText(errno) }
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return "no regular file" }
         return status.st_size > 0 ? nil : "it is empty"
     }
 

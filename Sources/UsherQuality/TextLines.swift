@@ -11,9 +11,14 @@ enum TextLines {
     static func each(
         of path: String, _ body: (Span<UInt8>, Int) throws(StartFailure) -> Bool
     ) throws(StartFailure) {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        // A pipe would be waited for.
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
         guard descriptor >= 0 else { throw StartFailure("\(path): \(errorText(errno)).") }
         defer { close(descriptor) }
+        var status = stat()
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw StartFailure("\(path): no regular file.")
+        }
         var buffer = [UInt8](repeating: 0, count: block)
         var (filled, number) = (0, 0)
         while true {

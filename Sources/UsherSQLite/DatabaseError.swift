@@ -37,3 +37,20 @@ enum StoreFault: Error {
         .refused(UsherError(.internal, cause: "unreadable row: \(what)"))
     }
 }
+
+extension Database {
+    /// Runs a statement that no value goes into.
+    func control(_ sql: StaticString) throws(DatabaseError) {
+        try unrefused { () throws(StoreFault) in try run(sql) }
+    }
+}
+
+/// Does what no answer of the store keeps from succeeding, only the database.
+func unrefused(_ body: () throws(StoreFault) -> Void) throws(DatabaseError) {
+    do throws(StoreFault) { try body() } catch {
+        switch error {
+        case .database(let error): throw error
+        case .refused: preconditionFailure("a statement without rows refuses nothing")
+        }
+    }
+}

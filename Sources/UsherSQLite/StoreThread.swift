@@ -210,14 +210,7 @@ final class StoreThread: @unchecked Sendable {
         }
         let isDue = serviceDue.map { $0 <= time.now } ?? false
         let isWriting = isDue || database.totalChanges != changesBefore
-        if isWriting {
-            do throws(StoreFault) { try database.storeServiceTime(time.now) } catch {
-                switch error {
-                case .database(let error): throw error
-                case .refused: preconditionFailure("writing the service time refuses nothing")
-                }
-            }
-        }
+        if isWriting { try unrefused { () throws(StoreFault) in try database.storeServiceTime(time.now) } }
         try database.control("COMMIT")
         try database.assertInPlace()
         if transaction.hasRotated {
@@ -291,17 +284,5 @@ final class StoreThread: @unchecked Sendable {
         guard !isFailing else { return }
         let seconds = (clock.monotonicMilliseconds() - since) / 1000
         events.record(Event(.storeRecovered, .notice, "The store works again; it had stalled for \(seconds) s."))
-    }
-}
-
-extension Database {
-    /// Runs a statement that no value goes into.
-    fileprivate func control(_ sql: StaticString) throws(DatabaseError) {
-        do throws(StoreFault) { try run(sql) } catch {
-            switch error {
-            case .database(let error): throw error
-            case .refused: preconditionFailure("a statement without rows refuses nothing")
-            }
-        }
     }
 }

@@ -85,15 +85,15 @@ struct Flood: Sendable {
 }
 
 extension Event {
-    /// Whether it is a failure, a refusal or a limit that may come a million times. Who was let in, what was revoked and which session was
-    /// ended is told each time; and all is told to those who debug.
+    /// Whether it is a failure, a refusal, a limit, or a request that nothing came of, which may come a million times. Who was let in, what was
+    /// revoked and which session was ended is told each time; and all is told to those who debug.
     fileprivate var mayBeHeld: Bool {
         guard priority != .debug else { return false }
         switch kind {
         case .register, .login, .refresh, .revoke, .profile, .sessions, .delete, .totp, .password, .recover, .reset, .confirm,
             .userAdded, .userChanged, .userDeleted, .userLoggedOut, .userShown, .roleChanged,
             .verify, .refused, .failure:
-            return result != "ok"
+            return result != "ok" || isWithoutEffect
         case .limit: return true
         case .ready, .stopping, .stopped, .crashed, .reloaded, .reloadFailed, .refreshReuse, .secondFactorOn, .secondFactorOff,
             .recoveryCode, .imported, .exported, .backedUp, .storeRollback, .storeRecovered,

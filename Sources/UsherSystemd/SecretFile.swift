@@ -24,10 +24,11 @@ public enum SecretFile {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
         guard descriptor >= 0 else {
             let failure = errno
-            var link = stat()
             guard failure == ENOENT else {
-                throw UsherError(.internal, cause: "cannot open \(path): \(errorText(failure))")
+                let remedy = failure == EACCES ? try remedy(path, keeper) : ""
+                throw UsherError(.internal, cause: "cannot open \(path): \(errorText(failure))\(remedy)")
             }
+            var link = stat()
             if unsafe lstat(path, &link) == 0 {
                 throw UsherError(
                     .internal, cause: "\(path) is a symbolic link to nothing: mend it, or run `rm \(path.shellWord)`")
@@ -62,6 +63,15 @@ public enum SecretFile {
             throw UsherError(.internal, cause: "\(path) has more than \(maxLength) bytes: that is no secret")
         }
         return content.withoutLastLF()
+    }
+
+    /// What lets the daemon's user open a file that may be looked at.
+    /// - Throws: as `check`, if that says more.
+    private static func remedy(_ path: String, _ keeper: Keeper) throws(UsherError) -> String {
+        var status = stat()
+        guard keeper == .administrator, unsafe stat(path, &status) == 0 else { return "" }
+        try check(status, path, keeper)
+        return ": run `chown \(geteuid()) \(path.shellWord) && chmod 0600 \(path.shellWord)`"
     }
 
     private static func check(_ status: stat, _ path: String, _ keeper: Keeper) throws(UsherError) {

@@ -64,6 +64,7 @@ extension Event {
             kind, priority, message, op: operation?.name, result: error?.code.rawValue ?? "ok", user: attempt.user?.username.text,
             userID: attempt.user?.id, peer: attempt.caller.peer, clientAddress: attempt.client.address, request: id?.text)
         change = attempt.change
+        isWithoutEffect = attempt.isWithoutEffect
     }
 
     fileprivate static func classify(

@@ -7,11 +7,11 @@ struct FileFacts {
     let gid: gid_t
     let modified: Int64
 
-    /// Of the file itself, where it is a symbolic link.
-    /// - Throws: as lstat(2).
-    init(_ path: String) throws(TextFile.Unreadable) {
+    /// Of a symbolic link itself, unless it is to be followed.
+    /// - Throws: as lstat(2), or stat(2).
+    init(_ path: String, following: Bool = false) throws(TextFile.Unreadable) {
         var status = stat()
-        guard unsafe lstat(path, &status) == 0 else { throw TextFile.Unreadable(code: errno) }
+        guard unsafe (following ? stat(path, &status) : lstat(path, &status)) == 0 else { throw TextFile.Unreadable(code: errno) }
         mode = status.st_mode
         uid = status.st_uid
         gid = status.st_gid

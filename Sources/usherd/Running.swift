@@ -56,10 +56,11 @@ final class Running: Sendable {
     private func readGood() throws(StartFailure) -> sending Reload.Outcome {
         let before = inForce.withLock { $0 }
         var read = try readConfiguration()
-        let pending = read.keepWhatNeedsRestart(of: before.configuration)
+        var pending = read.keepWhatNeedsRestart(of: before.configuration)
         let configuration = read
         let secrets = try Secrets(
             state: state, algorithm: configuration.tokens.algorithm, random: OpenSSLRandom(), running: before.secrets)
+        pending += secrets.pending
         let judges = try PasswordJudges(configuration)
         let service: ServiceSettings
         let hasher: CryptHasher

@@ -8,6 +8,8 @@ struct Secrets: Sendable {
     let refresh: Secret
     /// What secrets in the store are encrypted under. It outlives those above, and stays what it is while the daemon runs.
     let data: Secret
+    /// The names of those whose files hold another one, which only a restart takes.
+    let pending: [String]
 
     /// - Parameter running: those that are in force, when files are read anew: what was handed over at start is kept.
     /// - Throws: which secret is wrong, where it came from, and why.
@@ -21,29 +23,35 @@ struct Secrets: Sendable {
             }
             if let found = try Secret(name, in: state.path, need) { return found }
             // Made anew, it would void every token, and nobody would have asked for that.
-            if let running {
-                throw StartFailure("\(running.source) is gone: put it back, or restart the daemon to have a new one made.")
-            }
+            if let running { throw .gone(running.source) }
             let made = Self.generated(by: random)
             try state.create(name.file, made)
             return Secret(bytes: SharedSecret(made), source: "\(state.path)/\(name.file)", isHandedOver: false, isNew: true)
         }
         access = try secret(.access, SecretNeed(algorithm), running?.access)
         refresh = try secret(.refresh, SecretNeed(algorithm), running?.refresh)
-        data = if let running { running.data } else { try secret(.data, .data, nil) }
-        try Self.checkDifferences(access, refresh, data)
+        let found = try secret(.data, .data, running?.data)
+        try Self.checkDifferences(access, refresh, found)
+        data = running?.data ?? found
+        pending = data.bytes.bytes == found.bytes.bytes ? [] : [SecretName.data.file]
+        if !pending.isEmpty { try Self.checkDifferences(access, refresh, data) }
     }
 
-    /// Whether a daemon would find its secrets good; of those that lack it makes its own. Where the state folder may not be read, what would
-    /// come from it is left out.
+    /// Whether a daemon would find its secrets good. Where the state folder may not be read, what would come from it is left out.
+    /// - Parameter isRunning: whether that daemon runs. Otherwise it makes those that lack.
     /// - Throws: as `init`.
-    static func check(_ configuration: Configuration) throws(StartFailure) {
+    static func check(_ configuration: Configuration, isRunning: Bool) throws(StartFailure) {
         // Who is denied the folder itself is not who the daemon runs as.
         let state = configuration.state.flatMap { unsafe Glibc.access($0, X_OK) == 0 ? $0 : nil }
         let need = SecretNeed(configuration.tokens.algorithm)
-        let access = try Secret(.access, in: state, need)
-        let refresh = try Secret(.refresh, in: state, need)
-        try checkDifferences(access, refresh, try Secret(.data, in: state, .data))
+        func secret(_ name: SecretName, _ need: SecretNeed) throws(StartFailure) -> Secret? {
+            if let found = try Secret(name, in: state, need) { return found }
+            if isRunning, let state { throw .gone("\(state)/\(name.file)") }
+            return nil
+        }
+        let access = try secret(.access, need)
+        let refresh = try secret(.refresh, need)
+        try checkDifferences(access, refresh, try secret(.data, .data))
     }
 
     private static func checkDifferences(_ access: Secret?, _ refresh: Secret?, _ data: Secret?) throws(StartFailure) {
@@ -76,7 +84,7 @@ struct Secrets: Sendable {
     var ignored: [String] { [access, refresh, data].compactMap(\.ignored) }
 
     /// Where those come from that only a restart can change.
-    var handedOver: [String] { [access, refresh].filter(\.isHandedOver).map(\.source) }
+    var handedOver: [String] { [access, refresh, data].filter(\.isHandedOver).map(\.source) }
 
     /// Letters, so that it can be copied into another program's settings: 64 of them hold 384 bits, enough for every algorithm.
     private static func generated(by random: some RandomSource) -> SecretBytes {
@@ -89,5 +97,11 @@ struct Secrets: Sendable {
                 return bytes.count
             }
         }
+    }
+}
+
+extension StartFailure {
+    fileprivate static func gone(_ source: String) -> StartFailure {
+        StartFailure("\(source) is gone: put it back, or restart the daemon to have a new one made.")
     }
 }

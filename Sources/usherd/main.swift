@@ -24,7 +24,8 @@ do throws(Arguments.Misuse) {
         case .version: print("usherd \(Usher.version)")
         case .checkConfig:
             let configuration = try Configuration(arguments, environment: environment)
-            try Secrets.check(configuration)
+            // systemd sets it for ExecReload= (systemd.exec(5)).
+            try Secrets.check(configuration, isRunning: environment("MAINPID") != nil)
             _ = try PasswordJudges(configuration)
             if !arguments.isQuiet { print(SettingsFile.text(of: configuration), terminator: "") }
         case .serve:

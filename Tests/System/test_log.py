@@ -215,6 +215,28 @@ def test_a_flood_of_failures_is_counted(make):
     assert len([line for line in lines if "op=REVOKE" in line]) == 1
 
 
+def test_a_flood_of_what_nothing_comes_of_is_counted(make):
+    daemon = make(UNTHROTTLED).start()
+    asked = {"REVOKE": {"token": "no token of ours"}, "RECOVER": {"email": "nobody@example.org"}}
+    with daemon.connect() as connection:
+        for op, members in asked.items():
+            assert all(reply["ok"] for reply in connection.pipeline([{"op": op, **members}] * 300))
+        # What something comes of is told meanwhile, each time.
+        people = [Person(connection) for _ in range(25)]
+        for person in people:
+            assert connection.call("REVOKE", token=person.refresh)["revoked"]
+    assert daemon.stop() == 0
+    lines = daemon.stderr.since(0)
+    for op in asked:
+        told = [line for line in lines if f"op={op} result=ok" in line]
+        summaries = [line for line in told if "more like it" in line]
+        named = [line for line in told if " user=" in line]
+        assert len(named) == (len(people) if op == "REVOKE" else 0)
+        logged = len(told) - len(summaries) - len(named)
+        assert 20 <= logged <= 20 * len(summaries)
+        assert logged + sum(int(re.search(r" count=(\d+)", line)[1]) for line in summaries) == 300
+
+
 def check_counted(lines, total):
     """That so many refused logins were logged or counted, and few were logged."""
     told = [line for line in lines if "more like it" in line]

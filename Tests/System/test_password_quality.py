@@ -75,6 +75,13 @@ def test_a_dictionary_that_cannot_be_used_keeps_it_from_starting(make, folder, c
     assert path in last and "cracklib" in last and "dictionary" in last
 
 
+def test_a_pipe_is_not_waited_for(make, folder):
+    os.mkfifo(folder / "pipe.pwd")
+    for setting, path in {"dictionary": folder / "pipe", "breached_list": folder / "pipe.pwd"}.items():
+        status, said = make({"password": {setting: str(path)}}).refused()
+        assert status == 1 and f"{folder}/pipe.pwd: no regular file" in said
+
+
 def test_a_dictionary_that_is_not_there(make):
     status, said = make({"password": {"dictionary": "/no/such/words"}}).refused()
     assert status == 1

@@ -217,6 +217,35 @@ class TestSecrets:
         self.replace(daemon, "jwt-secret", (daemon.state / "refresh-secret").read_text())
         assert "are the same" in reload(daemon)
 
+    @pytest.mark.parametrize("name", ["jwt-secret", "refresh-secret", "data-key"])
+    def test_one_that_is_gone_or_that_others_may_read(self, daemon, name):
+        file, away = daemon.state / name, daemon.folder / "away"
+        with daemon.connect() as connection:
+            person = Person(connection)
+            file.rename(away)
+            said = reload(daemon, {"token": {"issuer": "other"}})
+            assert FAILED in said and f"{file} is gone: put it back" in said and not file.exists()
+            away.chmod(0o644)
+            away.rename(file)
+            said = reload(daemon)
+            assert FAILED in said and f"others may read {file}" in said
+            file.chmod(0o600)
+            assert_ok(connection.call("VERIFY", token=person.access), "claims")
+            assert "changed: token.issuer" in reload(daemon)
+
+    def test_another_data_key_is_for_the_next_start(self, daemon):
+        before = (daemon.state / "data-key").read_text()
+        self.replace(daemon, "data-key", "another data key, long enough for AES-256")
+        said = reload(daemon, {"token": {"issuer": "other"}})
+        assert "changed: token.issuer; restart to change: data-key" in said and "another data key" not in said
+        # It may be neither of the two.
+        for data_key in ((daemon.state / "data-key").read_text(), before):
+            self.replace(daemon, "jwt-secret", data_key)
+            assert "is the same as the access or the refresh secret" in reload(daemon)
+        self.replace(daemon, "data-key", before)
+        self.replace(daemon, "jwt-secret", "an access secret, long enough for HS256")
+        assert "restart to change" not in reload(daemon)
+
     def test_another_algorithm(self, daemon):
         with daemon.connect() as connection:
             person = Person(connection)
@@ -359,6 +388,16 @@ class TestCheck:
         done = self.check("--state", state, "--check-config")
         assert done.returncode == 1 and "are the same" in done.stderr and done.stdout == ""
 
+    def test_one_that_a_running_daemon_has_and_the_folder_has_not(self, state):
+        for name in ("refresh-secret", "data-key"):
+            put(state, name, name[0] * 40)
+        assert self.check("--state", state, "--check-config").returncode == 0
+        # As systemd runs it for ExecReload=.
+        done = self.check("--state", state, "--check-config", env={"MAINPID": "1"})
+        assert done.returncode == 1 and f"{state}/jwt-secret is gone: put it back" in done.stderr
+        assert self.check("--state", state, "--check-config", env={"MAINPID": "1", "JWT_SECRET": "x" * 40}).returncode == 0
+        assert sorted(os.listdir(state)) == ["data-key", "refresh-secret"]
+
     def test_one_of_the_environment(self):
         done = self.check("--check-config", env={"JWT_SECRET": "short"})
         assert done.returncode == 1 and "JWT_SECRET has 5 bytes" in done.stderr
@@ -372,4 +411,7 @@ class TestCheck:
         put(state, "jwt-secret", "x" * 40)
         os.chown(state, 65534, 65534)
         done = self.check("--state", state, "--check-config", **as_nobody)
-        assert done.returncode == 1 and "Permission denied" in done.stderr
+        assert done.returncode == 1 and f"Permission denied: run `chown 65534 {state}/jwt-secret && chmod 0600 {state}/jwt-secret`" in done.stderr
+        os.chown(state / "jwt-secret", 1, 1)
+        done = self.check("--state", state, "--check-config", **as_nobody)
+        assert done.returncode == 1 and "jwt-secret belongs to uid 1, neither root nor the daemon's user (uid 65534)" in done.stderr

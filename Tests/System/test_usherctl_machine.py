@@ -122,7 +122,18 @@ def test_no_program(daemon):
 
 
 def test_a_link_in_place_of_a_secret(daemon):
-    shutil.move(daemon.state / "jwt-secret", daemon.folder / "elsewhere")
-    (daemon.state / "jwt-secret").symlink_to(daemon.folder / "elsewhere")
+    secret, elsewhere = daemon.state / "jwt-secret", daemon.folder / "elsewhere"
+    shutil.move(secret, elsewhere)
+    secret.symlink_to(elsewhere)
+    _, problems = examine(daemon)
+    assert not any("jwt-secret" in text for text in problems), "the daemon takes it"
+    elsewhere.chmod(0o644)
+    _, problems = examine(daemon)
+    assert any("others may read" in text and "jwt-secret" in text for text in problems)
+    elsewhere.unlink()
+    _, problems = examine(daemon)
+    assert any("is a symbolic link to nothing" in text for text in problems)
+    secret.unlink()
+    secret.mkdir()
     _, problems = examine(daemon)
     assert any("is no plain file" in text for text in problems)

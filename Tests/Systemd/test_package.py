@@ -177,7 +177,8 @@ def test_an_upgrade_starts_nothing_that_was_stopped_or_disabled(machine, package
 
 
 def test_removing_keeps_the_state(machine, packages):
-    person = machine.person()
+    machine.add_shop()
+    person, customer = machine.person(), machine.person(SHOP["socket"])
     machine.run("dpkg", "--remove", "usher")
     for gone in ("/usr/sbin/usherd", "/usr/sbin/usherctl", "/usr/lib/systemd/system/usher.socket", "/run/usher"):
         assert not machine.exists(gone)
@@ -186,6 +187,7 @@ def test_removing_keeps_the_state(machine, packages):
     assert machine.run("pgrep", "usherd", check=False).stdout == ""
     machine.install(packages[VERSION])
     machine.assert_known(person)
+    machine.assert_known(customer, SHOP["socket"])
 
 
 def test_purging_deletes_the_state(machine):

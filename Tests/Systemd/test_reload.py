@@ -135,6 +135,10 @@ def test_a_secret_in_the_state_folder(machine):
             machine.run("chown", "root:", "/var/lib/usher/jwt-secret")
             assert reload(machine).returncode != 0
             assert "Permission denied" in status(machine)
+            machine.run("rm", "/var/lib/usher/jwt-secret")
+            assert reload(machine).returncode != 0
+            assert "jwt-secret is gone: put it back" in status(machine)
+            assert_ok(connection.call("VERIFY", token=person.access), "claims")
             replace("another secret that is long enough")
             machine.systemctl("reload", UNIT)
             assert_failure(connection.call("VERIFY", token=person.access), "token_invalid")

@@ -72,6 +72,14 @@ def test_figures_for_the_node_exporter(machine):
     assert machine.run("stat", "--format=%a", f"{EXPORTER}/usher.prom").stdout.strip() == "644"
 
 
+@pytest.mark.parametrize("app, admin", [("usher.socket", "usher-admin.socket"), ("usher@shop.socket", "usher-admin@shop.socket")])
+def test_no_start_limit_takes_the_sockets_down(machine, shop, app, admin):
+    # systemd's own is five in ten seconds.
+    for _ in range(8):
+        machine.systemctl("restart", app)
+    assert [machine.show(unit, "ActiveState") for unit in (app, admin)] == ["active", "active"]
+
+
 def test_the_admin_socket_is_roots(machine):
     machine.systemctl("start", "usher.socket")
     assert machine.run("stat", "--format=%a %U %G", "/run/usher/admin.sock").stdout.strip() == "600 root root"
@@ -125,6 +133,15 @@ def test_an_instance_sees_the_uid_of_who_asks(machine, shop):
     script = f"from System.connection import Connection\nwith Connection({SHOP!r}) as c: c.ask({json.dumps(request)})"
     machine.python(script, uid=NOBODY, groups=[shop])
     assert machine.logged("USHER_REQUEST=from nobody", since=since)["USHER_PEER_UID"] == str(NOBODY)
+
+
+@pytest.mark.parametrize("app", ["x" * 24, "my-app_2"])
+def test_the_names_that_an_app_may_have(machine, app):
+    machine.run("groupadd", "--system", f"usher-{app}")
+    machine.copy(machine.path(SETTINGS), f"/etc/usher/{app}.toml")
+    machine.systemctl("start", f"usher@{app}.socket")
+    with machine.connect(f"/run/usher/{app}/usher.sock") as connection:
+        assert_ok(connection.ask("PING"), "server", "version", "protocol")
 
 
 def test_an_app_without_settings_is_told_at_once(machine):

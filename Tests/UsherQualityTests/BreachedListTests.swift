@@ -85,7 +85,7 @@ import UsherModel
             #expect(fault?.contains(hash) == false)
         }
         #expect(fault(String(repeating: "x", count: 512)) == nil)
-        for (path, words) in [("/no/such/list", "No such file or directory"), ("/tmp", "Is a directory")] {
+        for (path, words) in [("/no/such/list", "No such file or directory"), ("/tmp", "no regular file")] {
             let failure = #expect(throws: StartFailure.self) { try BreachedPasswords(reading: path, hash: OpenSSLHash()) }
             #expect(failure?.description.contains("\(path): \(words)") == true)
         }

@@ -15,7 +15,8 @@ import UsherModel
     private static func entries() throws -> [Entry] {
         let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../..")
         let catalog = try String(contentsOf: root.appending(path: "systemd/usher.catalog"), encoding: .utf8)
-        return catalog.components(separatedBy: "\n-- ").dropFirst().map { entry in
+        // Without an empty line before it journalctl takes it for text of the one above.
+        return catalog.components(separatedBy: "\n\n-- ").dropFirst().map { entry in
             let parts = entry.split(separator: "\n\n", maxSplits: 1)
             let lines = parts[0].split(separator: "\n")
             return Entry(id: String(lines[0]), head: Array(lines.dropFirst()), text: String(parts.last ?? ""))

@@ -67,6 +67,17 @@ import UsherModel
         #expect(flood.summaries(at: 0, all: true).isEmpty)
     }
 
+    @Test("What nothing came of is counted, though it was granted; what something came of is told meanwhile") func withoutEffect()
+    {
+        var flood = Flood()
+        let revoked = event(.revoke, .info, op: "REVOKE", result: "ok")
+        var nothing = revoked
+        nothing.isWithoutEffect = true
+        #expect(passed(&flood, 1_000, at: 0) { _ in nothing } == Limits.floodBurst)
+        #expect(passed(&flood, 1_000, at: 0) { _ in revoked } == 1_000)
+        #expect(flood.summaries(at: 0, all: true).map(\.count) == [1_000 - Limits.floodBurst])
+    }
+
     @Test("With too many kinds at once, the others of a kind count together; what is over makes room") func bound() {
         var flood = Flood(burst: 1, window: 1_000, capacity: 10)
         #expect(passed(&flood, 10, at: 0) { event(uid: UInt32($0)) } == 10)
