@@ -71,13 +71,13 @@ class Demo
   def challenge = @request.cookies[CHALLENGE].to_s
 
   def second_factor(refusal = nil)
-    @visitor.demand
+    @visitor.require
     state = CLIENT.totp("status", @visitor.access_token)
     page(state["enabled"] ? "switch-off" : "switch-on", { **state, "notice" => refusal && notice(refusal) }, refusal ? refusal.status : 200)
   end
 
   def change_second_factor
-    @visitor.demand
+    @visitor.require
     action = field("action")
     answer = CLIENT.totp(
       action, @visitor.access_token, password: @request.POST["password"], code: @request.POST["code"], client: @visitor.end_user)
