@@ -1,7 +1,6 @@
 """The demo in a real browser. Screenshots of what is seen stay in .build/demo."""
 
 import os
-import os
 import re
 import signal
 import socket
@@ -12,16 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.common.by import By
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.support.ui import WebDriverWait
+from browser import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 from Tests.System.totp import Authenticator  # noqa: E402
 
-SHOTS = ROOT / ".build/demo"
 SECONDS = 4
 APPS = ["php", "python", "ruby"]
 
@@ -74,44 +69,6 @@ def demo():
     """The addresses of the apps, the administrator's password, and the process."""
     with running() as (process, said):
         yield dict(re.findall(r"^ +(php|python|ruby) +(\S+)$", said, re.M)), re.search(r"admin, (\S+)", said)[1], process
-
-
-class Browser:
-    def __init__(self, urls, width=390):
-        """One of 390 is a phone."""
-        self.urls, self.width, self.name = urls, width, None
-        options = webdriver.ChromeOptions()
-        options.binary_location = "/usr/bin/chromium"
-        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
-            options.add_argument(argument)
-        metrics = {"width": width, "height": 760, "pixelRatio": 2.0, "mobile": width < 1000, "touch": width < 1000}
-        options.add_experimental_option("mobileEmulation", {"deviceMetrics": metrics})
-        self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
-
-    def go(self, app, path="/"):
-        self.driver.get(self.urls[app] + path)
-        width = self.driver.execute_script("return document.documentElement.scrollWidth")
-        assert width <= self.width, f"{app}{path} is {width} wide"
-
-    def text(self, selector):
-        return self.driver.find_element(By.CSS_SELECTOR, selector).text
-
-    def click(self, selector):
-        self.driver.execute_script("window.isOld = true")
-        self.driver.find_element(By.CSS_SELECTOR, selector).click()
-        loaded = "return !window.isOld && document.readyState === 'complete'"
-        WebDriverWait(self.driver, 20).until(lambda driver: driver.execute_script(loaded))
-
-    def send(self, **fields):
-        for name, value in fields.items():
-            field = self.driver.find_element(By.NAME, name)
-            field.clear()
-            field.send_keys(value)
-        self.click("main form button")
-
-    def shoot(self, what):
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        self.driver.save_screenshot(str(SHOTS / f"{self.name}-{what}.png"))
 
 
 @pytest.fixture(scope="module")
@@ -328,7 +285,7 @@ def test_without_the_daemon(browser, demo):
     """The last one: the daemon stays away."""
     browser.go("php", "/login")
     browser.send(login="admin", password=demo[1])
-    cookies = browser.driver.get_cookies()
+    refresh = browser.driver.get_cookie("usher_refresh")
     os.kill(parts(demo[2])[0], signal.SIGKILL)
     for app in APPS:
         browser.go(app)
@@ -337,5 +294,6 @@ def test_without_the_daemon(browser, demo):
         browser.send(login="admin", password=demo[1])
         assert browser.text("h1") == "Not now"
     browser.shoot("away")
-    # Nobody is logged out by that.
-    assert browser.driver.get_cookies() == cookies
+    # Nobody is logged out by that. (The cookie of the access token may have expired.)
+    is_kept = browser.driver.get_cookie("usher_refresh") == refresh
+    assert is_kept
