@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -34,7 +35,12 @@ class Browser:
         self.driver.execute_script("window.isOld = true")
         self.driver.find_element(By.CSS_SELECTOR, selector).click()
         loaded = "return !window.isOld && document.readyState === 'complete'"
-        WebDriverWait(self.driver, 20).until(lambda driver: driver.execute_script(loaded))
+        try:
+            # A loaded machine takes its time.
+            WebDriverWait(self.driver, 90).until(lambda driver: driver.execute_script(loaded))
+        except TimeoutException:
+            self.shoot("stuck")
+            raise
 
     def send(self, **fields):
         for name, value in fields.items():
