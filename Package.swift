@@ -107,7 +107,7 @@ let package = Package(
                 "CEpoll",
             ]),
         tests("usherdTests", ["usherd", "UsherModel", "UsherOperations"]),
-        tests("UsherClientTests", ["UsherClient"]),
+        tests("UsherClientTests", ["UsherClient", "UsherCrypto", "UsherModel", "UsherThreads", "usherd"]),
         tests("UsherCryptoTests", ["UsherCrypto", "UsherModel"]),
         tests("UsherQualityTests", ["UsherQuality", "UsherCrypto", "UsherModel", "CPwquality"]),
         tests("UsherSystemdTests", ["UsherSystemd", "UsherModel", "UsherThreads", "UsherTesting"]),

@@ -65,7 +65,8 @@ extension UsherClient {
     }
 
     /// - Parameter login: a username or an email.
-    /// - Throws: `denied` with the code `otp_required`, and a `challenge` in its reply, where the user has a second factor.
+    /// - Throws: `denied` with the code `otp_required`, and a `challenge` in its reply, where the user has a second factor: see
+    ///   `finishLogin`.
     public func login(
         _ login: String, password: String, audience: String? = nil, client: EndUser? = nil
     ) throws(ClientFailure) -> Grant {
@@ -73,6 +74,16 @@ extension UsherClient {
         request.set("login", login)
         request.set("password", password)
         request.set("audience", audience)
+        request.set(client)
+        return try Self.required(Grant(call(request)))
+    }
+
+    /// The second step of a login, with a code of the authenticator or a recovery code.
+    /// - Parameter challenge: what `login` was refused with. It stands for the password; a wrong code does not use it up.
+    public func finishLogin(_ challenge: String, code: String, client: EndUser? = nil) throws(ClientFailure) -> Grant {
+        var request = Request("LOGIN")
+        request.set("challenge", challenge)
+        request.set("code", code)
         request.set(client)
         return try Self.required(Grant(call(request)))
     }

@@ -1,20 +1,22 @@
 """The demo in a real browser. Screenshots of what is seen stay in .build/demo."""
 
+import os
 import re
 import signal
 import socket
 import subprocess
+import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.common.by import By
-from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.support.ui import WebDriverWait
+from browser import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
-SHOTS = ROOT / ".build/demo"
+sys.path.insert(0, str(ROOT))
+from Tests.System.totp import Authenticator  # noqa: E402
+
 SECONDS = 4
 APPS = ["php", "python", "ruby"]
 
@@ -35,58 +37,38 @@ def free_ports():
     raise AssertionError("no free ports")
 
 
+def command(port):
+    return [ROOT / "demo/run", "--port", str(port), "--seconds", str(SECONDS)]
+
+
+@contextmanager
+def running():
+    """A demo's process, and what it says when it is ready."""
+    with subprocess.Popen(command(free_ports()), stdout=subprocess.PIPE, text=True) as process:
+        said = ""
+        try:
+            for line in process.stdout:
+                said += line
+                if "Ctrl-C" in line:
+                    break
+            else:
+                raise AssertionError(f"the demo ended: {said}")
+            yield process, said
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
+
+
+def parts(process):
+    """The processes that a demo has started: the first is usherd. Each leads a session of its own."""
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
 @pytest.fixture(scope="module")
 def demo():
-    """The addresses of the apps, and the administrator's password."""
-    command = [ROOT / "demo/run", "--port", str(free_ports()), "--seconds", str(SECONDS)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        said = ""
-        for line in process.stdout:
-            said += line
-            if "Ctrl-C" in line:
-                break
-        else:
-            raise AssertionError(f"the demo ended: {said}")
-        yield dict(re.findall(r"^ +(php|python|ruby) +(\S+)$", said, re.M)), re.search(r"admin, (\S+)", said)[1]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
-
-
-class Browser:
-    def __init__(self, urls):
-        self.urls, self.name = urls, None
-        options = webdriver.ChromeOptions()
-        options.binary_location = "/usr/bin/chromium"
-        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
-            options.add_argument(argument)
-        # A phone.
-        options.add_experimental_option("mobileEmulation", {"deviceMetrics": {"width": 390, "height": 760, "pixelRatio": 2.0}})
-        self.driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
-
-    def go(self, app, path="/"):
-        self.driver.get(self.urls[app] + path)
-        width = self.driver.execute_script("return document.documentElement.scrollWidth")
-        assert width <= 390, f"{app}{path} is {width} wide"
-
-    def text(self, selector):
-        return self.driver.find_element(By.CSS_SELECTOR, selector).text
-
-    def click(self, selector):
-        self.driver.execute_script("window.isOld = true")
-        self.driver.find_element(By.CSS_SELECTOR, selector).click()
-        loaded = "return !window.isOld && document.readyState === 'complete'"
-        WebDriverWait(self.driver, 20).until(lambda driver: driver.execute_script(loaded))
-
-    def send(self, **fields):
-        for name, value in fields.items():
-            field = self.driver.find_element(By.NAME, name)
-            field.clear()
-            field.send_keys(value)
-        self.click("main form button")
-
-    def shoot(self, what):
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        self.driver.save_screenshot(str(SHOTS / f"{self.name}-{what}.png"))
+    """The addresses of the apps, the administrator's password, and the process."""
+    with running() as (process, said):
+        yield dict(re.findall(r"^ +(php|python|ruby) +(\S+)$", said, re.M)), re.search(r"admin, (\S+)", said)[1], process
 
 
 @pytest.fixture(scope="module")
@@ -215,3 +197,103 @@ def test_another_sites_form_is_refused(browser, demo, app):
     assert browser.text("h1") == "Not from here"
     browser.go(app)
     assert browser.text("h1") == "Hello, admin"
+
+
+def test_a_second_factor(browser, demo):
+    browser.go("php", "/register")
+    browser.send(username="tess", email="tess@example.org", password="correct horse")
+    browser.click("a[href$='/second-factor']")
+    browser.shoot("off")
+    browser.send(password="wrong horse")
+    assert browser.text("[role=alert]") == "The password is wrong."
+    browser.send(password="correct horse")
+    browser.shoot("enrol")
+    authenticator = Authenticator(browser.text("#secret"))
+    browser.send(code=authenticator.wrong())
+    assert browser.text("[role=alert]")
+    browser.send(code=authenticator.next())
+    codes = browser.text("#codes").split()
+    assert len(codes) == 10
+    browser.shoot("recovery-codes")
+    for app in APPS:
+        browser.go(app)
+        browser.click("main form button")
+        browser.go(app, "/login")
+        browser.send(login="tess", password="correct horse")
+        assert browser.text("h1") == "One more step"
+        assert browser.driver.execute_script("return document.cookie") == ""
+        browser.shoot(f"code-{app}")
+        # Nobody is logged in by half.
+        browser.go(app)
+        assert browser.text("h1") == "Hello, stranger"
+        browser.go(app, "/code")
+        browser.send(code=codes[0] if app != APPS[0] else "no such code")
+        assert browser.text("[role=alert]")
+        browser.send(code=codes[APPS.index(app)])
+        assert browser.text("h1") == "Hello, tess"
+        assert {cookie["name"] for cookie in browser.driver.get_cookies()} == {"usher_access", "usher_refresh"}
+    browser.go("ruby", "/second-factor")
+    browser.shoot("on")
+    browser.send(password="correct horse", code=authenticator.next())
+    assert "It is off." in browser.text("main")
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_back_after_logging_out(browser, demo, app):
+    browser.go(app, "/login")
+    browser.send(login="admin", password=demo[1])
+    assert browser.text("h1") == "Hello, admin"
+    browser.click("main form button")
+    browser.driver.back()
+    assert browser.text("h1") == "Hello, stranger"
+
+
+def test_on_a_wide_screen(demo):
+    browser = Browser(demo[0], width=1280)
+    browser.name = "wide"
+    try:
+        for app in APPS:
+            browser.go(app, "/register")
+            # What is told stands below who tells it.
+            left = "return document.querySelector(arguments[0]).getBoundingClientRect().left"
+            assert browser.driver.execute_script(left, "header strong") == browser.driver.execute_script(left, "h1")
+            browser.shoot(app)
+    finally:
+        browser.driver.quit()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM], ids=["a closed terminal", "a stop"])
+def test_nothing_is_left_running(number):
+    with running() as (process, _):
+        sessions = parts(process)
+        assert len(sessions) == 4
+        process.send_signal(number)
+        process.wait(60)
+    left = subprocess.run(["ps", "-o", "stat=,args=", "-s", ",".join(map(str, sessions))], capture_output=True, text=True)
+    # (Whether init reaps what has ended is not ours.)
+    assert [line for line in left.stdout.splitlines() if not line.startswith("Z")] == []
+
+
+def test_a_port_in_use():
+    port = free_ports()
+    with socket.create_server(("127.0.0.1", port + 1)):
+        ended = subprocess.run(command(port), capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1 and f"Port {port + 1} is in use." in ended.stderr
+
+
+def test_without_the_daemon(browser, demo):
+    """The last one: the daemon stays away."""
+    browser.go("php", "/login")
+    browser.send(login="admin", password=demo[1])
+    refresh = browser.driver.get_cookie("usher_refresh")
+    os.kill(parts(demo[2])[0], signal.SIGKILL)
+    for app in APPS:
+        browser.go(app)
+        assert browser.text("h1") == "Not now"
+        browser.go(app, "/login")
+        browser.send(login="admin", password=demo[1])
+        assert browser.text("h1") == "Not now"
+    browser.shoot("away")
+    # Nobody is logged out by that. (The cookie of the access token may have expired.)
+    is_kept = browser.driver.get_cookie("usher_refresh") == refresh
+    assert is_kept

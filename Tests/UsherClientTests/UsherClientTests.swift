@@ -267,21 +267,3 @@ import UsherThreads
         #expect(reply.string("rest")?.utf8.count == 3_000_000)
     }
 }
-
-@Suite struct ReadmeTests {
-    @Test("What README.md shows") func login() async throws {
-        let daemon = FakeDaemon({ $0.answerAll(#""ok":false,"error":"invalid_credentials","message":"No.","status":401"#) })
-        let usher = UsherClient(path: daemon.path)
-        var said = ""
-        do {
-            let grant = try await usher.login("ada", password: "correct horse")
-            said = try await usher.verify(grant.accessToken).string("username") ?? ""
-        } catch {
-            switch error {
-            case .denied(let refusal): said = "\(refusal.status) \(refusal.message)"
-            case .retryLater, .misuse, .lost: throw error
-            }
-        }
-        #expect(said == "401 No.")
-    }
-}

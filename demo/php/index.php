@@ -47,15 +47,39 @@ function notice(UsherException $error): string
     return $error->getMessage() . ($wait > 0 ? " Try again in $wait minute(s)." : '');
 }
 
+/** What a visitor sent, if it is a text. */
+function text(mixed $value): string
+{
+    return is_string($value) && preg_match('//u', $value) ? $value : '';
+}
+
+/** What a form's field holds. */
+function field(string $name): string
+{
+    return text($_POST[$name] ?? null);
+}
+
+/** The challenge of a login whose second step lacks stands for the password: out of reach of scripts, and for that step alone. */
+function keepChallenge(string $challenge, int $seconds): void
+{
+    setcookie('demo_challenge', $challenge, ['expires' => $seconds ? time() + $seconds : 1, 'path' => '/code', 'secure' => true, 'httponly' => true, 'samesite' => 'Lax']);
+}
+
 /** A form is sent; if it is refused, it comes again, with the reason. */
 function form(string $name, callable $send): void
 {
     global $visitor;
     try {
         $visitor->remember($send());
+        keepChallenge('', 0);
         redirect('/');
     } catch (Denied | Misuse $error) {
-        page($name, ['notice' => notice($error)] + $_POST, $error->status);
+        if ($error->getCode() === 'otp_required') {
+            keepChallenge($error->members['challenge'], $error->members['expires_in']);
+            redirect('/code');
+        } else {
+            page($name, ['notice' => notice($error)] + array_map(text(...), $_POST), $error->status);
+        }
     }
 }
 
@@ -74,16 +98,21 @@ if (!in_array($_SERVER['REQUEST_METHOD'], ['GET', 'HEAD']) && !in_array($_SERVER
     page('refused', ['heading' => 'Not from here', 'notice' => 'Another site sent this form.'], 403);
     return;
 }
-$endUser = ['ip' => $_SERVER['REMOTE_ADDR'], 'user_agent' => $_SERVER['HTTP_USER_AGENT'] ?? null];
+$endUser = ['ip' => $_SERVER['REMOTE_ADDR'], 'user_agent' => text(substr($_SERVER['HTTP_USER_AGENT'] ?? '', 0, 200))];
+$challenge = $_COOKIE['demo_challenge'] ?? '';
+// What answers GET answers HEAD.
+$method = $_SERVER['REQUEST_METHOD'] === 'HEAD' ? 'GET' : $_SERVER['REQUEST_METHOD'];
 
 try {
-    match ("$_SERVER[REQUEST_METHOD] " . parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)) {
+    match ("$method " . parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)) {
         'GET /' => home($visitor->optional()),
         'GET /login' => page('login'),
         'GET /register' => page('register'),
-        'POST /login' => form('login', fn () => $client->login($_POST['login'], $_POST['password'], client: $endUser)),
-        'POST /register' => form('register', fn () => $client->register($_POST['username'], $_POST['email'], $_POST['password'], client: $endUser)),
-        'POST /logout' => [$visitor->logout(everywhere: ($_POST['everywhere'] ?? '') === 'yes'), redirect('/')],
+        'GET /code' => $challenge === '' ? redirect('/login') : page('code'),
+        'POST /code' => form('code', fn () => $client->finishLogin($challenge, field('code'), client: $endUser)),
+        'POST /login' => form('login', fn () => $client->login(field('login'), field('password'), client: $endUser)),
+        'POST /register' => form('register', fn () => $client->register(field('username'), field('email'), field('password'), client: $endUser)),
+        'POST /logout' => [$visitor->logout(everywhere: field('everywhere') === 'yes'), redirect('/')],
         'GET /admin' => page('admin', $visitor->require(roles: ['admin', 'moderator'])),
         default => page('refused', ['heading' => 'Nothing here', 'notice' => 'There is no such page.'], 404),
     };

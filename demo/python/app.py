@@ -17,6 +17,7 @@ from usher.web import require_roles, visitor  # noqa: E402
 from usher.wsgi import UsherMiddleware  # noqa: E402
 
 PAGES = HERE.parent / "pages"
+CHALLENGE = "demo_challenge"
 APPS = {name: os.environ.get(f"DEMO_{name.upper()}", "/") for name in ("php", "python", "ruby")}
 
 client = Client(os.environ.get("USHER_SOCKET", USUAL_PATH))
@@ -34,7 +35,7 @@ def fill(name, values):
     return re.sub(r"\{\{(\{?)(\w+)\}?\}\}", value, (PAGES / f"{name}.html").read_text(encoding="utf-8"))
 
 
-def page(name, status=200, **values):
+def page(name, status=200, /, **values):
     values = {**values, **APPS, "app": "python", "title": name.capitalize()}
     return fill("layout", {**values, "body": fill(name, values)}), status, {"Cache-Control": "no-store"}
 
@@ -44,7 +45,7 @@ def notice(error):
 
 
 def end_user():
-    return {"ip": request.remote_addr, "user_agent": request.user_agent.string}
+    return {"ip": request.remote_addr, "user_agent": request.user_agent.string[:200]}
 
 
 @app.before_request
@@ -55,6 +56,7 @@ def from_here():
 
 
 @app.errorhandler(404)
+@app.errorhandler(405)
 def nothing_here(_):
     return page("refused", 404, heading="Nothing here", notice="There is no such page.")
 
@@ -86,23 +88,41 @@ def register_form():
     return page("register")
 
 
+@app.get("/code")
+def code_form():
+    return page("code") if CHALLENGE in request.cookies else redirect("/login", 303)
+
+
+def form(name, send):
+    """A form is sent; if it is refused, it comes again, with the reason."""
+    try:
+        visitor().remember(send(request.form))
+    except (Denied, Misuse) as error:
+        if error.code == "otp_required":
+            return with_challenge(redirect("/code", 303), error.members["challenge"], error.members["expires_in"])
+        return page(name, error.status, **{**request.form, "notice": notice(error)})
+    return with_challenge(redirect("/", 303), "", 0)
+
+
+def with_challenge(response, challenge, seconds):
+    """That of a login whose second step lacks stands for the password: out of reach of scripts, and for that step alone."""
+    response.set_cookie(CHALLENGE, challenge, max_age=seconds, path="/code", secure=True, httponly=True, samesite="Lax")
+    return response
+
+
 @app.post("/login")
 def login():
-    try:
-        visitor().remember(client.login(request.form["login"], request.form["password"], client=end_user()))
-    except (Denied, Misuse) as error:
-        return page("login", error.status, login=request.form["login"], notice=notice(error))
-    return redirect("/", 303)
+    return form("login", lambda sent: client.login(sent.get("login", ""), sent.get("password", ""), client=end_user()))
+
+
+@app.post("/code")
+def code():
+    return form("code", lambda sent: client.finish_login(request.cookies.get(CHALLENGE, ""), sent.get("code", ""), client=end_user()))
 
 
 @app.post("/register")
 def register():
-    username, email = request.form["username"], request.form["email"]
-    try:
-        visitor().remember(client.register(username, email, request.form["password"], client=end_user()))
-    except (Denied, Misuse) as error:
-        return page("register", error.status, username=username, email=email, notice=notice(error))
-    return redirect("/", 303)
+    return form("register", lambda sent: client.register(*(sent.get(name, "") for name in ("username", "email", "password")), client=end_user()))
 
 
 @app.post("/logout")
