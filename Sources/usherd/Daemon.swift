@@ -94,8 +94,6 @@ enum Daemon {
             listeners: listeners, signals: signals, hooks: hooks(supervisor, journal, places, running, remark, judges),
             service: service)
         reactorBox.withLock { $0 = reactor }
-        // Hashes are long work, and VERIFY does not wait for them.
-        shortenSlice()
         let left = try reactor.run()
 
         let isClosed = store.close(timeoutMilliseconds: max(left, Limits.storeClose))

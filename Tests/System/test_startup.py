@@ -796,26 +796,3 @@ def test_who_is_denied_a_state_that_is_in_use_ends_nothing(make):
     refuses(other, f"Process {daemon.pid} uses")
     daemon.restart()
     assert SUDDEN not in daemon.stderr.text()
-
-
-# Its threads
-
-
-def threads(pid, field):
-    """What the kernel's scheduler says of each thread, by name."""
-    said = {}
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        lines = (task / "sched").read_text().splitlines() if (task / "sched").exists() else []
-        value = next((line.split(":")[1] for line in lines if line.split(":")[0].strip() == field), None)
-        if value is None:
-            pytest.skip("the kernel does not tell how it schedules a thread")
-        said[(task / "comm").read_text().strip()] = int(value)
-    return said
-
-
-def test_the_thread_that_answers_comes_before_those_that_hash(make):
-    daemon = make().start()
-    assert answers(daemon)
-    priorities, slices = threads(daemon.pid, "prio"), threads(daemon.pid, "se.slice")
-    assert slices["usherd"] == 100_000 < slices["usher-hash-0"]
-    assert priorities["usherd"] < priorities["usher-hash-0"]

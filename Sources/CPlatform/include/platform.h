@@ -12,9 +12,6 @@ void usher_cleanse(void *memory, size_t size);
 int usher_forbid_dumps(void);
 /* As many descriptors as the hard limit allows: the soft one (1,024) is for programs that use select(2). */
 void usher_raise_descriptor_limit(void);
-/* Asks the scheduler for the shortest slice for the calling thread: when it wakes, it is let in before threads of longer ones that are running,
-   and it gets no more of the processor for it. Before Linux 6.12 it changes nothing. */
-void usher_shorten_slice(void);
 /* Names the calling thread, as ps -L shows it; at most 15 bytes are kept. */
 void usher_name_thread(const char *name);
 

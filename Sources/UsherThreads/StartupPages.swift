@@ -6,7 +6,3 @@ public func releaseStartupPages() { usher_release_startup_pages() }
 
 /// Raises the limit of open descriptors as far as the process may.
 public func raiseDescriptorLimit() { usher_raise_descriptor_limit() }
-
-/// Asks for short slices for the calling thread: it runs as soon as there is something to do, though others on its processor have long work.
-/// If the kernel refuses, it waits until theirs are over, some milliseconds.
-public func shortenSlice() { usher_shorten_slice() }
