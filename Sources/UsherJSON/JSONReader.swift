@@ -87,13 +87,13 @@ public struct JSONReader: ~Copyable, Sendable {
     private mutating func value(_ text: Span<UInt8>, at start: Int, level: Int) throws(JSONFault) -> JSONValue {
         switch try next(text, start) {
         case UInt8(ascii: "\""): return try string(text, at: start)
-        case UInt8(ascii: "{"): return JSONValue(.object, start..<(try object(text, at: start, level: level + 1)))
-        case UInt8(ascii: "["): return JSONValue(.array, start..<(try array(text, at: start, level: level + 1)))
+        case UInt8(ascii: "{"): return JSONValue(.object, from: start, to: try object(text, at: start, level: level + 1))
+        case UInt8(ascii: "["): return JSONValue(.array, from: start, to: try array(text, at: start, level: level + 1))
         case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-            return JSONValue(.number, start..<(try number(text, at: start)))
-        case UInt8(ascii: "t"): return JSONValue(.true, start..<(try word("true", text, at: start)))
-        case UInt8(ascii: "f"): return JSONValue(.false, start..<(try word("false", text, at: start)))
-        case UInt8(ascii: "n"): return JSONValue(.null, start..<(try word("null", text, at: start)))
+            return JSONValue(.number, from: start, to: try number(text, at: start))
+        case UInt8(ascii: "t"): return JSONValue(.true, from: start, to: try word("true", text, at: start))
+        case UInt8(ascii: "f"): return JSONValue(.false, from: start, to: try word("false", text, at: start))
+        case UInt8(ascii: "n"): return JSONValue(.null, from: start, to: try word("null", text, at: start))
         default: throw JSONFault(.unexpectedByte, at: start)
         }
     }
@@ -120,7 +120,7 @@ public struct JSONReader: ~Copyable, Sendable {
             }
             marks |= key.mark
             count += 1
-            index = skipBlanks(text, from: name.range.upperBound)
+            index = skipBlanks(text, from: name.endOffset)
             guard try next(text, index) == UInt8(ascii: ":") else { throw JSONFault(.unexpectedByte, at: index) }
             index = skipBlanks(text, from: index + 1)
             let value = try value(text, at: index, level: level)
@@ -130,7 +130,7 @@ public struct JSONReader: ~Copyable, Sendable {
             } else {
                 names.append(Name(key: key, value: name))
             }
-            index = skipBlanks(text, from: value.range.upperBound)
+            index = skipBlanks(text, from: value.endOffset)
             let separator = try next(text, index)
             if separator == UInt8(ascii: "}") { break }
             guard separator == UInt8(ascii: ",") else { throw JSONFault(.unexpectedByte, at: index) }
@@ -146,7 +146,7 @@ public struct JSONReader: ~Copyable, Sendable {
         var index = skipBlanks(text, from: start + 1)
         if try next(text, index) == UInt8(ascii: "]") { return index + 1 }
         while true {
-            index = skipBlanks(text, from: try value(text, at: index, level: level).range.upperBound)
+            index = skipBlanks(text, from: try value(text, at: index, level: level).endOffset)
             let separator = try next(text, index)
             if separator == UInt8(ascii: "]") { return index + 1 }
             guard separator == UInt8(ascii: ",") else { throw JSONFault(.unexpectedByte, at: index) }

@@ -4,7 +4,7 @@
 @inline(__always)
 func string(_ text: Span<UInt8>, at start: Int) throws(JSONFault) -> JSONValue {
     let end = endOfPlain(text, from: start + 1)
-    if end < text.count, text[end] == UInt8(ascii: "\"") { return JSONValue(.string, start..<end + 1) }
+    if end < text.count, text[end] == UInt8(ascii: "\"") { return JSONValue(.string, from: start, to: end + 1) }
     return try string(text, at: start, plainUpTo: end)
 }
 
@@ -15,7 +15,7 @@ func name(_ text: Span<UInt8>, at start: Int) throws(JSONFault) -> (JSONValue, J
         // Most names end within the first word, which makes their key.
         let end = start + 1 + special(word).trailingZeroBitCount / 8
         if end < text.count, text[end] == UInt8(ascii: "\""), end - start - 1 <= JSONKey.room {
-            return (JSONValue(.string, start..<end + 1), JSONKey(beginning: word, length: end - start - 1))
+            return (JSONValue(.string, from: start, to: end + 1), JSONKey(beginning: word, length: end - start - 1))
         }
     }
     let name = try string(text, at: start)
@@ -27,7 +27,7 @@ private func string(_ text: Span<UInt8>, at start: Int, plainUpTo end: Int) thro
     var isEscaped = false
     while true {
         switch try next(text, index) {
-        case UInt8(ascii: "\""): return JSONValue(.string, start..<index + 1, isEscaped: isEscaped)
+        case UInt8(ascii: "\""): return JSONValue(.string, from: start, to: index + 1, isEscaped: isEscaped)
         case UInt8(ascii: "\\"):
             isEscaped = true
             try escape(text, &index)

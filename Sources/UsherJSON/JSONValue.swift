@@ -10,16 +10,18 @@ public struct JSONValue: Equatable, Sendable {
     let start: Int32
     let end: Int32
 
-    init(_ kind: Kind, _ range: Range<Int>, isEscaped: Bool = false) {
+    init(_ kind: Kind, from start: Int, to end: Int, isEscaped: Bool = false) {
         self.kind = kind
         self.isEscaped = isEscaped
-        start = Int32(truncatingIfNeeded: range.lowerBound)
-        end = Int32(truncatingIfNeeded: range.upperBound)
+        self.start = Int32(truncatingIfNeeded: start)
+        self.end = Int32(truncatingIfNeeded: end)
     }
 
     /// A text that is an array and nothing else, validated before.
-    public init(array text: Span<UInt8>) { self.init(.array, 0..<text.count) }
+    public init(array text: Span<UInt8>) { self.init(.array, from: 0, to: text.count) }
 
+    /// Where it ends.
+    var endOffset: Int { Int(end) }
     /// The value's own bytes, quotes included.
     public var range: Range<Int> { Int(start)..<Int(end) }
     /// A string's bytes between the quotes.

@@ -18,7 +18,7 @@ public struct Limits: Sendable, Equatable {
     /// Bytes of replies that may wait for a client to read them before its requests are left unread.
     public static let unsentReplies = 65_536
     /// Bytes of replies of several connections that are gathered before they are sent.
-    public static let repliesTogether = 4_096
+    public static let repliesTogether = 32_768
     /// The longest `id` of a request, in bytes.
     public static let requestID = 64
 
