@@ -9,11 +9,11 @@ require __DIR__ . '/../src/autoload.php';
 use Usher\{Client, UsherException, Visitor};
 
 $client = new Client(getenv('USHER_SOCKET') ?: Client::USUAL_PATH);
-$visitor = Visitor::fromGlobals($client);
+$visitor = Visitor::fromGlobals($client, endUser: ['ip' => $_SERVER['REMOTE_ADDR']]);
 
-$login = function () use ($client, $visitor): array {
+$login = function () use ($visitor): array {
     ['login' => $login, 'password' => $password] = json_decode(file_get_contents('php://input'), true);
-    $visitor->remember($client->login($login, $password, client: ['ip' => $_SERVER['REMOTE_ADDR']]));
+    $visitor->login($login, $password);
     return ['ok' => true];
 };
 

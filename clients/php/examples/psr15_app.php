@@ -39,13 +39,9 @@ final class View implements RequestHandlerInterface
 }
 
 $client = new Client(getenv('USHER_SOCKET') ?: Client::USUAL_PATH);
-$usher = new Psr15($client, new Psr17Factory());
+$usher = new Psr15($client, new Psr17Factory(), endUser: fn ($request) => ['ip' => $request->getServerParams()['REMOTE_ADDR']]);
 
-$router = new class ($client) implements RequestHandlerInterface {
-    public function __construct(private readonly Client $client)
-    {
-    }
-
+$router = new class implements RequestHandlerInterface {
     public function handle(ServerRequestInterface $request): ResponseInterface
     {
         $route = match ($request->getMethod() . ' ' . $request->getUri()->getPath()) {
@@ -62,8 +58,7 @@ $router = new class ($client) implements RequestHandlerInterface {
     private function login(ServerRequestInterface $request): array
     {
         ['login' => $login, 'password' => $password] = json_decode((string) $request->getBody(), true);
-        $address = $request->getServerParams()['REMOTE_ADDR'];
-        $request->getAttribute(Visitor::class)->remember($this->client->login($login, $password, client: ['ip' => $address]));
+        $request->getAttribute(Visitor::class)->login($login, $password);
         return ['ok' => true];
     }
 

@@ -27,7 +27,7 @@ class Refusals:
 
 def login(request):
     asked = json.loads(request.body)
-    visitor().remember(client.login(asked["login"], asked["password"], client={"ip": request.META["REMOTE_ADDR"]}))
+    visitor().login(asked["login"], asked["password"])
     return JsonResponse({})
 
 
@@ -61,4 +61,4 @@ urlpatterns = [
     path("users/<name>", delete_user),
 ]
 settings.configure(SECRET_KEY=os.urandom(32).hex(), ROOT_URLCONF=__name__, MIDDLEWARE=[f"{__name__}.Refusals"], ALLOWED_HOSTS=["*"], DEBUG=False)
-app = UsherMiddleware(get_wsgi_application(), client)
+app = UsherMiddleware(get_wsgi_application(), client, end_user=lambda environ: {"ip": environ["REMOTE_ADDR"]})

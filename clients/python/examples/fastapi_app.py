@@ -1,6 +1,6 @@
 import os
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -10,7 +10,7 @@ from usher.web import authenticate, optional_auth, require_permission, require_r
 
 app = FastAPI()
 client = AsyncClient(os.environ.get("USHER_SOCKET", USUAL_PATH))
-app.add_middleware(UsherMiddleware, client=client)
+app.add_middleware(UsherMiddleware, client=client, end_user=lambda scope: {"ip": scope["client"][0]})
 
 
 @app.exception_handler(UsherError)
@@ -24,8 +24,8 @@ class Login(BaseModel):
 
 
 @app.post("/login")
-async def login(asked: Login, request: Request):
-    visitor().remember(await client.login(asked.login, asked.password, client={"ip": request.client.host}))
+async def login(asked: Login):
+    await visitor().login(asked.login, asked.password)
     return {}
 
 
