@@ -191,7 +191,8 @@ async function refreshOnce(client, token, options) {
 
 function refusal(error, req, res, login) {
   if (res.getHeader("cache-control") === undefined) res.setHeader("cache-control", "no-store");
-  if (login && error.status === 401 && req.headers.accept?.includes("text/html")) return res.redirect(303, login);
+  // (Whose password was wrong is told so.)
+  if (login && error.status === 401 && error.code.includes("token") && req.headers.accept?.includes("text/html")) return res.redirect(303, login);
   if (error.status === 401) res.setHeader("www-authenticate", "Bearer");
   if (error.retryAfter !== null) res.setHeader("retry-after", String(Math.ceil(error.retryAfter)));
   res.status(error.status).json({ error: error.code, message: error.message });

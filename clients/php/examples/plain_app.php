@@ -11,16 +11,22 @@ use Usher\{Client, UsherException, Visitor};
 $client = new Client(getenv('USHER_SOCKET') ?: Client::USUAL_PATH);
 $visitor = Visitor::fromGlobals($client, endUser: ['ip' => $_SERVER['REMOTE_ADDR']]);
 
-$login = function () use ($visitor): array {
-    ['login' => $login, 'password' => $password] = json_decode(file_get_contents('php://input'), true);
-    $visitor->login($login, $password);
-    return ['ok' => true];
-};
+/** Those of the request's body. */
+function sent(string ...$names): array
+{
+    $sent = json_decode(file_get_contents('php://input'), true);
+    return array_map(fn ($name) => $sent[$name], $names);
+}
 
 try {
     switch ("$_SERVER[REQUEST_METHOD] " . parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)) {
+        case 'POST /register':
+            $visitor->register(...sent('username', 'email', 'password'));
+            $answer = ['ok' => true];
+            break;
         case 'POST /login':
-            $answer = $login();
+            $visitor->login(...sent('login', 'password'));
+            $answer = ['ok' => true];
             break;
         case 'POST /logout':
             $visitor->logout(everywhere: isset($_GET['everywhere']));

@@ -45,6 +45,7 @@ $router = new class implements RequestHandlerInterface {
     public function handle(ServerRequestInterface $request): ResponseInterface
     {
         $route = match ($request->getMethod() . ' ' . $request->getUri()->getPath()) {
+            'POST /register' => new View($this->register(...)),
             'POST /login' => new View($this->login(...)),
             'POST /logout' => new View($this->logout(...)),
             'GET /me' => (new View($this->me(...)))->behind(Psr15::authenticate()),
@@ -53,6 +54,13 @@ $router = new class implements RequestHandlerInterface {
             'DELETE /users/ada' => (new View(fn () => ['deleted' => 'ada']))->behind(Psr15::requirePermission('user:delete')),
         };
         return $route->handle($request);
+    }
+
+    private function register(ServerRequestInterface $request): array
+    {
+        ['username' => $username, 'email' => $email, 'password' => $password] = json_decode((string) $request->getBody(), true);
+        $request->getAttribute(Visitor::class)->register($username, $email, $password);
+        return ['ok' => true];
     }
 
     private function login(ServerRequestInterface $request): array

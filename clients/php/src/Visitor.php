@@ -77,8 +77,8 @@ final class Visitor
                 try {
                     return $this->claims = $this->ask($roles, $permissions, $this->access);
                 } catch (Denied $denied) {
-                    // (Once more, where the account has changed since the refresh.)
-                    if ($denied->status !== 401 || !$renewable || ($refreshed > 0 && $denied->getCode() !== 'token_revoked')) {
+                    // (Twice, where the account has changed since the refresh.)
+                    if ($denied->status !== 401 || !$renewable) {
                         throw $denied;
                     }
                 }

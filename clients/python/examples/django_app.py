@@ -25,6 +25,12 @@ class Refusals:
             return JsonResponse(error.body(), status=error.status, headers=error.headers())
 
 
+def register(request):
+    asked = json.loads(request.body)
+    visitor().register(asked["username"], asked["email"], asked["password"])
+    return JsonResponse({})
+
+
 def login(request):
     asked = json.loads(request.body)
     visitor().login(asked["login"], asked["password"])
@@ -57,7 +63,7 @@ def delete_user(request, name):
 
 
 urlpatterns = [
-    path("login", login), path("logout", logout), path("me", me), path("hello", hello), path("admin", admin),
+    path("register", register), path("login", login), path("logout", logout), path("me", me), path("hello", hello), path("admin", admin),
     path("users/<name>", delete_user),
 ]
 settings.configure(SECRET_KEY=os.urandom(32).hex(), ROOT_URLCONF=__name__, MIDDLEWARE=[f"{__name__}.Refusals"], ALLOWED_HOSTS=["*"], DEBUG=False)

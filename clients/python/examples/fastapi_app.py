@@ -18,6 +18,18 @@ async def refused(request, error):
     return JSONResponse(error.body(), error.status, error.headers())
 
 
+class Registration(BaseModel):
+    username: str
+    email: str
+    password: str
+
+
+@app.post("/register")
+async def register(asked: Registration):
+    await visitor().register(asked.username, asked.email, asked.password)
+    return {}
+
+
 class Login(BaseModel):
     login: str
     password: str

@@ -16,6 +16,13 @@ def refused(error):
     return error.body(), error.status, error.headers()
 
 
+@app.post("/register")
+def register():
+    asked = request.get_json()
+    visitor().register(asked["username"], asked["email"], asked["password"])
+    return {}
+
+
 @app.post("/login")
 def login():
     asked = request.get_json()

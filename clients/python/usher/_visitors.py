@@ -99,8 +99,8 @@ class _Visitor:
                     self.claims = claims = yield method, {"token": self._access, **asked}
                     return claims
                 except Denied as denied:
-                    # (Once more, where the account has changed since the refresh, which another request may have made some seconds ago.)
-                    if denied.status != 401 or not renewable or (refreshed and denied.code != "token_revoked"):
+                    # (Twice, where the account has changed since the refresh, which another request may have made some seconds ago.)
+                    if denied.status != 401 or not renewable:
                         raise
             try:
                 grant = yield "refresh", {"refresh_token": self._refresh, "client": self.end_user}

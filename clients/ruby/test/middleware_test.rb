@@ -51,6 +51,8 @@ class MiddlewareTest < Minitest::Test
     assert_equal "Hello stranger", last_response.body
     post "/login", { login: @name, password: "wrong horse" }
     assert_equal [401, "invalid_credentials"], [last_response.status, JSON.parse(last_response.body)["error"]]
+    post "/login", { login: @name, password: "wrong horse" }, { "HTTP_ACCEPT" => "text/html,*/*" }
+    assert_equal [401, "invalid_credentials"], [last_response.status, JSON.parse(last_response.body)["error"]], "and not a form without a word"
     post "/register", { username: @name, email: "x@example.org", password: "correct horse" }
     assert_equal 409, last_response.status
   end
