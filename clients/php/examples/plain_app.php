@@ -11,21 +11,16 @@ use Usher\{Client, UsherException, Visitor};
 $client = new Client(getenv('USHER_SOCKET') ?: Client::USUAL_PATH);
 $visitor = Visitor::fromGlobals($client, endUser: ['ip' => $_SERVER['REMOTE_ADDR']]);
 
-/** Those of the request's body. */
-function sent(string ...$names): array
-{
-    $sent = json_decode(file_get_contents('php://input'), true);
-    return array_map(fn ($name) => $sent[$name], $names);
-}
+$sent = json_decode(file_get_contents('php://input'), true);
 
 try {
     switch ("$_SERVER[REQUEST_METHOD] " . parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)) {
         case 'POST /register':
-            $visitor->register(...sent('username', 'email', 'password'));
+            $visitor->register($sent['username'], $sent['email'], $sent['password']);
             $answer = ['ok' => true];
             break;
         case 'POST /login':
-            $visitor->login(...sent('login', 'password'));
+            $visitor->login($sent['login'], $sent['password']);
             $answer = ['ok' => true];
             break;
         case 'POST /logout':
