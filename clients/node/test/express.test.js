@@ -192,6 +192,14 @@ test("an app that may not tell addresses", () => {
   }
 });
 
+test("who is forgotten has no token", () => {
+  const req = { headers: { authorization: "Bearer abc" } };
+  usherAuth(client)(req, { getHeader() {}, setHeader() {} }, () => {});
+  assert.equal(req.usher.accessToken, "abc");
+  req.usher.forget();
+  assert.equal(req.usher.accessToken, undefined);
+});
+
 test("no daemon is no logout", async () => {
   const { browser, id } = await loggedIn();
   await stop();

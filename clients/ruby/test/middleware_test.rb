@@ -148,6 +148,11 @@ class MiddlewareTest < Minitest::Test
     assert_equal({ ip: "192.0.2.7" }, told)
   end
 
+  def test_who_is_forgotten_has_no_token
+    app = ->(env) { [200, {}, [[env["usher"].access_token, env["usher"].forget && env["usher"].access_token].inspect]] }
+    assert_equal '["abc", nil]', Rack::MockRequest.new(Usher::Middleware.new(app, @client)).get("/", "HTTP_AUTHORIZATION" => "Bearer abc").body
+  end
+
   def test_nothing_in_the_environment_shows_a_token
     shown = nil
     stack = Usher::Middleware.new(->(env) { env["usher"].require; shown = env["usher"].inspect; [200, {}, []] }, @client)
