@@ -1,12 +1,20 @@
 """Web apps of several kinds behind one face, and a browser that visits them."""
 
 import asyncio
+import http.client
 import io
 import json
+import os
 import queue
+import shutil
+import signal
+import socket
 import subprocess
+import tempfile
 import threading
+import time
 from http.cookies import SimpleCookie
+from pathlib import Path
 
 
 class Answer:
@@ -99,6 +107,46 @@ class Lines:
     def close(self):
         while not self.idle.empty():
             self.idle.get().communicate()
+
+
+class Server:
+    """An app behind a Unix socket, whose path `command` takes, and a proxy."""
+
+    def __init__(self, command, daemon_socket):
+        self.folder = Path(tempfile.mkdtemp(prefix="ush", dir="/tmp"))
+        self.socket, self.output = self.folder / "s", self.folder / "output"
+        environment = {**os.environ, "USHER_SOCKET": str(daemon_socket), "NODE_PATH": "/usr/share/nodejs"}
+        with self.output.open("w") as output:
+            # A session of its own, all of which can be ended.
+            self.process = subprocess.Popen(
+                list(map(str, command(self.socket))), env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True)
+
+    def ready(self):
+        """Waits until it answers."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return self.ask("GET", "/hello", {}, b"") and self
+            except OSError:
+                assert time.monotonic() < end and self.process.poll() is None, self.output.read_text()
+                time.sleep(0.05)
+
+    def ask(self, method, path, headers, body, patience=60):
+        connection = http.client.HTTPConnection("app.test")
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(patience)
+        try:
+            connection.sock.connect(str(self.socket))
+            connection.request(method, path, body, {"Content-Type": "application/json", "X-Forwarded-For": "192.0.2.44", **headers})
+            response = connection.getresponse()
+            return Answer(response.status, response.getheaders(), response.read())
+        finally:
+            connection.close()
+
+    def close(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        shutil.rmtree(self.folder)
 
 
 class CGI:

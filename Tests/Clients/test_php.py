@@ -86,12 +86,30 @@ def test_a_refresh_whose_reply_was_lost_is_asked_for_again_at_once(faulty):
     assert found == ["new", 2] and faulty.seen()["ops"] == ["REFRESH", "REFRESH", "VERIFY"]
 
 
+def test_a_new_token_that_is_over_as_well_is_refreshed_once_more(faulty):
+    granted = {"send": GRANTED}
+    faulty.play([["read", EXPIRED, "read", granted, "read", EXPIRED, "read", granted, "read", "answer"]])
+    found = run("""
+        $visitor = new Visitor($client, ['usher_access' => 'old', 'usher_refresh' => 'old']);
+        echo json_encode($visitor->require()['sub']);""", faulty)
+    assert found == "new" and faulty.seen()["ops"] == ["VERIFY", "REFRESH", "VERIFY", "REFRESH", "VERIFY"]
+
+
 def test_a_grant_without_tokens_changes_no_cookies(faulty):
     found = run("""
         $visitor = new Visitor($client, []);
         $answered = $visitor->remember(['user' => ['username' => 'ada'], 'confirmation_token' => '…']);
         echo json_encode([$answered['user']['username'], $visitor->headers(), $visitor->accessToken()]);""", faulty)
     assert found == ["ada", [], None]
+
+
+def test_the_second_step_of_a_login(faulty):
+    faulty.play([["read", {"send": GRANTED}]])
+    found = run("""
+        $visitor = new Visitor($client, []);
+        $visitor->finishLogin('challenge', '123456');
+        echo json_encode([$visitor->accessToken(), count($visitor->headers()['Set-Cookie'])]);""", faulty)
+    assert found == ["new", 2] and faulty.seen()["ops"] == ["LOGIN"]
 
 
 @pytest.mark.parametrize("header, token", [("Bearer abc", "abc"), ("bearer  abc ", "abc"), ("Bearer", None), ("Basic abc", None), ("abc", None)])

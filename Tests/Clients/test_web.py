@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import ROOT
-from sites import ASGI, CGI, WSGI, Browser, Lines
+from sites import ASGI, CGI, WSGI, Browser, Lines, Server
 from Tests.System.tokens import parts, resealed
 
 _numbers = itertools.count()
@@ -38,14 +38,25 @@ def php(socket):
     return CGI(["php-cgi"], str(ROOT / "clients/php/examples/plain_app.php"), {**os.environ, "USHER_SOCKET": socket})
 
 
-APPS = {"flask": python("flask", WSGI), "django": python("django", WSGI), "fastapi": python("fastapi", ASGI), "psr15": psr15, "php": php}
+def rack(socket):
+    if not shutil.which("puma"):
+        pytest.skip("puma is missing")
+    return Server(lambda own: ["puma", "--quiet", "--environment", "production", "--bind", f"unix://{own}", ROOT / "clients/ruby/test/site.ru"], socket).ready()
+
+
+def express(socket):
+    if not os.path.isdir("/usr/share/nodejs/express"):
+        pytest.skip("node-express is missing")
+    return Server(lambda own: ["node", ROOT / "clients/node/test/site.mjs", own], socket).ready()
+
+APPS = {"flask": python("flask", WSGI), "django": python("django", WSGI), "fastapi": python("fastapi", ASGI), "psr15": psr15, "php": php, "rack": rack, "express": express}
 
 
 @pytest.fixture(scope="module", params=APPS)
 def site(request, daemon):
     site = APPS[request.param](str(daemon.socket))
     yield site
-    if isinstance(site, Lines):
+    if isinstance(site, (Lines, Server)):
         site.close()
 
 
@@ -86,6 +97,34 @@ def test_a_visitor_who_is(site, someone):
     browser = Browser(site).login(name)
     assert browser.get("/me").json == {"username": name}
     assert browser.get("/hello").json == {"hello": name}
+
+
+def test_cookies_are_alike(site, someone):
+    answer = Browser(site).ask("POST", "/login", {"login": someone(), "password": "correct horse"})
+    seen = {name: {key: str(value) for key, value in morsel.items() if value} for name, morsel in answer.set_cookies.items()}
+    alike = {"path": "/", "httponly": "True", "secure": "True", "samesite": "Lax"}
+    assert seen == {"usher_access": {"max-age": "900", **alike}, "usher_refresh": {"max-age": "604800", **alike}}
+
+
+def test_registering(site):
+    name = f"visitor{next(_numbers)}"
+    account = {"username": name, "email": f"{name}@example.org", "password": "correct horse"}
+    browser = Browser(site)
+    assert browser.ask("POST", "/register", account).status == 200
+    assert browser.get("/me").json == {"username": name}
+    answer = Browser(site).ask("POST", "/register", account)
+    assert (answer.status, answer.json["error"], answer.cookies) == (409, "account_exists", {})
+
+
+def test_the_daemon_is_told_the_visitors_address(site, someone, daemon):
+    browser = Browser(site).login(someone())
+    for _ in range(2):
+        with daemon.connect() as connection:
+            session, = connection.ask({"op": "SESSIONS", "token": browser.cookies["usher_access"]})["sessions"]
+        assert session["client"]["ip"] == "192.0.2.44"
+        # After a REFRESH as well.
+        del browser.cookies["usher_access"]
+        browser.get("/me")
 
 
 def test_a_wrong_password(site, someone):
@@ -243,5 +282,5 @@ def test_apps_share_a_login(daemon, someone):
         assert browser.ask("POST", "/logout?everywhere=1").status == 200
         assert not browser.cookies
     for site in sites:
-        if isinstance(site, Lines):
+        if isinstance(site, (Lines, Server)):
             site.close()

@@ -4,49 +4,26 @@ import http.client
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import jwt
 import pytest
 from conftest import ROOT
-from sites import Answer, Browser
+from sites import Browser, Server
 
 WORKERS = 3
 
 
-class Workers:
-    """An app behind a Unix socket."""
-
+class Workers(Server):
     def __init__(self, language, daemon):
-        self.folder = Path(tempfile.mkdtemp(prefix="ush", dir="/tmp"))
-        self.socket, self.output = self.folder / "s", self.folder / "output"
-        command = {
-            "ruby": ["puma", "--quiet", "--workers", WORKERS, "--threads", "4:4", "--preload", "--environment", "production", "--bind", f"unix://{self.socket}",
-                     ROOT / "clients/ruby/test/workers.ru"],
-            "node": ["node", ROOT / "clients/node/test/workers.mjs", daemon.socket, self.socket, WORKERS],
-        }[language]
-        environment = {**os.environ, "USHER_SOCKET": str(daemon.socket), "NODE_PATH": "/usr/share/nodejs"}
-        with self.output.open("w") as output:
-            # A session of its own, all of which can be ended.
-            self.process = subprocess.Popen(list(map(str, command)), env=environment, stdout=output, stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True)
-
-    def ask(self, method, path, headers, body, patience=60):
-        connection = http.client.HTTPConnection("app.test")
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.settimeout(patience)
-        try:
-            connection.sock.connect(str(self.socket))
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            return Answer(response.status, response.getheaders(), response.read())
-        finally:
-            connection.close()
+        super().__init__({
+            "ruby": lambda socket: [
+                "puma", "--quiet", "--workers", WORKERS, "--threads", "4:4", "--preload", "--environment", "production", "--bind", f"unix://{socket}",
+                ROOT / "clients/ruby/test/workers.ru"],
+            "node": lambda socket: ["node", ROOT / "clients/node/test/workers.mjs", daemon.socket, socket, WORKERS],
+        }[language], daemon.socket)
 
     def seen(self, token):
         """The process ids of all workers, once as many as there are to be have answered."""
@@ -62,11 +39,6 @@ class Workers:
             return self.ask("GET", "/me", {"Authorization": f"Bearer {token}"}, b"", patience=5).json["worker"]
         except (OSError, http.client.HTTPException):
             time.sleep(0.05)
-
-    def close(self):
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        shutil.rmtree(self.folder)
 
 
 @pytest.fixture(params=["ruby", "node"])

@@ -116,7 +116,6 @@ class Visitor {
   /** Keeps the tokens of a reply in cookies. One without tokens (an email is to be confirmed first) changes nothing. */
   remember(grant) {
     if (!grant.access_token) return grant;
-    this.#authorization = undefined;
     this.#keep(grant.access_token, grant.expires_in, grant.refresh_token, grant.refresh_expires_in);
     return grant;
   }
@@ -134,7 +133,7 @@ class Visitor {
   }
 
   #keep(access, accessSeconds, refresh, refreshSeconds) {
-    [this.#access, this.#refresh, this.claims] = [access || undefined, refresh || undefined, null];
+    [this.#access, this.#refresh, this.#authorization, this.claims] = [access || undefined, refresh || undefined, undefined, null];
     const others = [this.#res.getHeader("set-cookie") ?? []].flat().filter((cookie) => !/^usher_(access|refresh)=/.test(cookie));
     const cookie = (name, value, seconds) => `${name}=${value}; Max-Age=${seconds}${this.#app.tail}`;
     this.#res.setHeader("set-cookie", [...others, cookie(ACCESS, access, accessSeconds), cookie(REFRESH, refresh, refreshSeconds)]);
@@ -191,7 +190,8 @@ async function refreshOnce(client, token, options) {
 
 function refusal(error, req, res, login) {
   if (res.getHeader("cache-control") === undefined) res.setHeader("cache-control", "no-store");
-  if (login && error.status === 401 && req.headers.accept?.includes("text/html")) return res.redirect(303, login);
+  // (Whose password was wrong is told so.)
+  if (login && error.status === 401 && error.code.includes("token") && req.headers.accept?.includes("text/html")) return res.redirect(303, login);
   if (error.status === 401) res.setHeader("www-authenticate", "Bearer");
   if (error.retryAfter !== null) res.setHeader("retry-after", String(Math.ceil(error.retryAfter)));
   res.status(error.status).json({ error: error.code, message: error.message });

@@ -9,7 +9,7 @@ require __DIR__ . '/../../clients/php/src/autoload.php';
 use Usher\{Client, Denied, Misuse, UsherException, Visitor};
 
 $client = new Client(getenv('USHER_SOCKET') ?: Client::USUAL_PATH);
-$visitor = Visitor::fromGlobals($client);
+$visitor = Visitor::fromGlobals($client, endUser: ['ip' => $_SERVER['REMOTE_ADDR'], 'user_agent' => text(substr($_SERVER['HTTP_USER_AGENT'] ?? '', 0, 200))]);
 
 /** `{{name}}` is a text, `{{{name}}}` is HTML. */
 function fill(string $name, array $values): string
@@ -70,7 +70,7 @@ function form(string $name, callable $send): void
 {
     global $visitor;
     try {
-        $visitor->remember($send());
+        $send();
         keepChallenge('', 0);
         redirect('/');
     } catch (Denied | Misuse $error) {
@@ -98,7 +98,6 @@ if (!in_array($_SERVER['REQUEST_METHOD'], ['GET', 'HEAD']) && !in_array($_SERVER
     page('refused', ['heading' => 'Not from here', 'notice' => 'Another site sent this form.'], 403);
     return;
 }
-$endUser = ['ip' => $_SERVER['REMOTE_ADDR'], 'user_agent' => text(substr($_SERVER['HTTP_USER_AGENT'] ?? '', 0, 200))];
 $challenge = $_COOKIE['demo_challenge'] ?? '';
 // What answers GET answers HEAD.
 $method = $_SERVER['REQUEST_METHOD'] === 'HEAD' ? 'GET' : $_SERVER['REQUEST_METHOD'];
@@ -109,9 +108,9 @@ try {
         'GET /login' => page('login'),
         'GET /register' => page('register'),
         'GET /code' => $challenge === '' ? redirect('/login') : page('code'),
-        'POST /code' => form('code', fn () => $client->finishLogin($challenge, field('code'), client: $endUser)),
-        'POST /login' => form('login', fn () => $client->login(field('login'), field('password'), client: $endUser)),
-        'POST /register' => form('register', fn () => $client->register(field('username'), field('email'), field('password'), client: $endUser)),
+        'POST /code' => form('code', fn () => $visitor->finishLogin($challenge, field('code'))),
+        'POST /login' => form('login', fn () => $visitor->login(field('login'), field('password'))),
+        'POST /register' => form('register', fn () => $visitor->register(field('username'), field('email'), field('password'))),
         'POST /logout' => [$visitor->logout(everywhere: field('everywhere') === 'yes'), redirect('/')],
         'GET /admin' => page('admin', $visitor->require(roles: ['admin', 'moderator'])),
         default => page('refused', ['heading' => 'Nothing here', 'notice' => 'There is no such page.'], 404),

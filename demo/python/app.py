@@ -22,7 +22,8 @@ APPS = {name: os.environ.get(f"DEMO_{name.upper()}", "/") for name in ("php", "p
 
 client = Client(os.environ.get("USHER_SOCKET", USUAL_PATH))
 app = Flask(__name__)
-app.wsgi_app = UsherMiddleware(app.wsgi_app, client)
+app.wsgi_app = UsherMiddleware(app.wsgi_app, client, end_user=lambda environ: {
+    "ip": environ["REMOTE_ADDR"], "user_agent": environ.get("HTTP_USER_AGENT", "")[:200]})
 
 
 def fill(name, values):
@@ -42,10 +43,6 @@ def page(name, status=200, /, **values):
 
 def notice(error):
     return f"{error.message} Try again in {math.ceil(error.retry_after / 60)} minute(s)." if error.retry_after else error.message
-
-
-def end_user():
-    return {"ip": request.remote_addr, "user_agent": request.user_agent.string[:200]}
 
 
 @app.before_request
@@ -96,7 +93,7 @@ def code_form():
 def form(name, send):
     """A form is sent; if it is refused, it comes again, with the reason."""
     try:
-        visitor().remember(send(request.form))
+        send(request.form)
     except (Denied, Misuse) as error:
         if error.code == "otp_required":
             return with_challenge(redirect("/code", 303), error.members["challenge"], error.members["expires_in"])
@@ -112,17 +109,17 @@ def with_challenge(response, challenge, seconds):
 
 @app.post("/login")
 def login():
-    return form("login", lambda sent: client.login(sent.get("login", ""), sent.get("password", ""), client=end_user()))
+    return form("login", lambda sent: visitor().login(sent.get("login", ""), sent.get("password", "")))
 
 
 @app.post("/code")
 def code():
-    return form("code", lambda sent: client.finish_login(request.cookies.get(CHALLENGE, ""), sent.get("code", ""), client=end_user()))
+    return form("code", lambda sent: visitor().finish_login(request.cookies.get(CHALLENGE, ""), sent.get("code", "")))
 
 
 @app.post("/register")
 def register():
-    return form("register", lambda sent: client.register(*(sent.get(name, "") for name in ("username", "email", "password")), client=end_user()))
+    return form("register", lambda sent: visitor().register(*(sent.get(name, "") for name in ("username", "email", "password"))))
 
 
 @app.post("/logout")

@@ -73,6 +73,8 @@ test("who is not logged in", async () => {
   assert.equal((await browser.ask("/")).text, "Hello stranger");
   const login = await browser.ask("/login", { method: "POST", body: { login: name, password: "wrong horse" } });
   assert.deepEqual([login.status, login.error], [401, "invalid_credentials"]);
+  const page = await browser.ask("/login", { method: "POST", body: { login: name, password: "wrong horse" }, headers: { accept: "text/html,*/*" } });
+  assert.deepEqual([page.status, page.error], [401, "invalid_credentials"], "and not a form without a word");
   const again = await browser.ask("/register", { method: "POST", body: { username: name, email: "x@example.org", password: "correct horse" } });
   assert.deepEqual([again.status, again.error], [409, "account_exists"]);
 });
@@ -188,6 +190,14 @@ test("an app that may not tell addresses", () => {
     usherAuth(client, { address })(seen, {}, () => {});
     assert.deepEqual(seen.usher.endUser, { ip: address ? "192.0.2.7" : undefined, user_agent: "Lynx" });
   }
+});
+
+test("who is forgotten has no token", () => {
+  const req = { headers: { authorization: "Bearer abc" } };
+  usherAuth(client)(req, { getHeader() {}, setHeader() {} }, () => {});
+  assert.equal(req.usher.accessToken, "abc");
+  req.usher.forget();
+  assert.equal(req.usher.accessToken, undefined);
 });
 
 test("no daemon is no logout", async () => {

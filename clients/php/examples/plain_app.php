@@ -9,18 +9,19 @@ require __DIR__ . '/../src/autoload.php';
 use Usher\{Client, UsherException, Visitor};
 
 $client = new Client(getenv('USHER_SOCKET') ?: Client::USUAL_PATH);
-$visitor = Visitor::fromGlobals($client);
+$visitor = Visitor::fromGlobals($client, endUser: ['ip' => $_SERVER['REMOTE_ADDR']]);
 
-$login = function () use ($client, $visitor): array {
-    ['login' => $login, 'password' => $password] = json_decode(file_get_contents('php://input'), true);
-    $visitor->remember($client->login($login, $password, client: ['ip' => $_SERVER['REMOTE_ADDR']]));
-    return ['ok' => true];
-};
+$sent = json_decode(file_get_contents('php://input'), true);
 
 try {
     switch ("$_SERVER[REQUEST_METHOD] " . parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)) {
+        case 'POST /register':
+            $visitor->register($sent['username'], $sent['email'], $sent['password']);
+            $answer = ['ok' => true];
+            break;
         case 'POST /login':
-            $answer = $login();
+            $visitor->login($sent['login'], $sent['password']);
+            $answer = ['ok' => true];
             break;
         case 'POST /logout':
             $visitor->logout(everywhere: isset($_GET['everywhere']));

@@ -39,16 +39,13 @@ final class View implements RequestHandlerInterface
 }
 
 $client = new Client(getenv('USHER_SOCKET') ?: Client::USUAL_PATH);
-$usher = new Psr15($client, new Psr17Factory());
+$usher = new Psr15($client, new Psr17Factory(), endUser: fn ($request) => ['ip' => $request->getServerParams()['REMOTE_ADDR']]);
 
-$router = new class ($client) implements RequestHandlerInterface {
-    public function __construct(private readonly Client $client)
-    {
-    }
-
+$router = new class implements RequestHandlerInterface {
     public function handle(ServerRequestInterface $request): ResponseInterface
     {
         $route = match ($request->getMethod() . ' ' . $request->getUri()->getPath()) {
+            'POST /register' => new View($this->register(...)),
             'POST /login' => new View($this->login(...)),
             'POST /logout' => new View($this->logout(...)),
             'GET /me' => (new View($this->me(...)))->behind(Psr15::authenticate()),
@@ -59,11 +56,17 @@ $router = new class ($client) implements RequestHandlerInterface {
         return $route->handle($request);
     }
 
+    private function register(ServerRequestInterface $request): array
+    {
+        ['username' => $username, 'email' => $email, 'password' => $password] = json_decode((string) $request->getBody(), true);
+        $request->getAttribute(Visitor::class)->register($username, $email, $password);
+        return ['ok' => true];
+    }
+
     private function login(ServerRequestInterface $request): array
     {
         ['login' => $login, 'password' => $password] = json_decode((string) $request->getBody(), true);
-        $address = $request->getServerParams()['REMOTE_ADDR'];
-        $request->getAttribute(Visitor::class)->remember($this->client->login($login, $password, client: ['ip' => $address]));
+        $request->getAttribute(Visitor::class)->login($login, $password);
         return ['ok' => true];
     }
 

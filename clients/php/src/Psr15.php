@@ -17,8 +17,8 @@ use Psr\Http\Server\RequestHandlerInterface;
 final class Psr15 implements MiddlewareInterface
 {
     /**
-     * @param ?\Closure(ServerRequestInterface): array{ip?: string, user_agent?: string} $endUser the visitor's address, for the list of sessions,
-     *     where the app may tell it
+     * @param ?\Closure(ServerRequestInterface): array{ip?: string, user_agent?: string} $endUser the visitor's address, for the throttle
+     *     and the list of sessions, where the app may tell it
      */
     public function __construct(
         private readonly Client $client,

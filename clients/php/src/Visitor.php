@@ -26,14 +26,14 @@ final class Visitor
     /**
      * @param array<string, string> $cookies those of the request
      * @param ?string $authorization the header of this name, which counts before cookies
-     * @param ?array{ip?: string, user_agent?: string} $endUser for the list of sessions, where the app may tell it
+     * @param ?array{ip?: string, user_agent?: string} $endUser for the throttle and the list of sessions, where the app may tell it
      * @param ?string $domain shares the cookies with subdomains
      */
     public function __construct(
         private readonly Client $client,
         #[\SensitiveParameter] array $cookies,
         #[\SensitiveParameter] ?string $authorization = null,
-        private readonly ?array $endUser = null,
+        public readonly ?array $endUser = null,
         private readonly ?string $domain = null,
         private readonly bool $secure = true,
     ) {
@@ -77,8 +77,8 @@ final class Visitor
                 try {
                     return $this->claims = $this->ask($roles, $permissions, $this->access);
                 } catch (Denied $denied) {
-                    // (Once more, where the account has changed since the refresh.)
-                    if ($denied->status !== 401 || !$renewable || ($refreshed > 0 && $denied->getCode() !== 'token_revoked')) {
+                    // (Twice, where the account has changed since the refresh.)
+                    if ($denied->status !== 401 || !$renewable) {
                         throw $denied;
                     }
                 }
@@ -127,6 +127,28 @@ final class Visitor
             $this->setCookie('usher_refresh', $this->refresh, $grant['refresh_expires_in']),
         ];
         return $grant;
+    }
+
+    /**
+     * LOGIN, with the visitor's address if the app tells it. The tokens go into cookies; the answer is the client's.
+     *
+     * @return array<string, mixed>
+     */
+    public function login(string $login, #[\SensitiveParameter] string $password, ?string $audience = null): array
+    {
+        return $this->remember($this->client->login($login, $password, $audience, $this->endUser));
+    }
+
+    /** REGISTER, likewise. @return array<string, mixed> */
+    public function register(string $username, string $email, #[\SensitiveParameter] string $password, ?string $audience = null): array
+    {
+        return $this->remember($this->client->register($username, $email, $password, $audience, $this->endUser));
+    }
+
+    /** The second step of LOGIN, likewise. @return array<string, mixed> */
+    public function finishLogin(#[\SensitiveParameter] string $challenge, #[\SensitiveParameter] string $code): array
+    {
+        return $this->remember($this->client->finishLogin($challenge, $code, $this->endUser));
     }
 
     /** Ends the session, or all of the user's, and drops the cookies. */

@@ -25,9 +25,15 @@ class Refusals:
             return JsonResponse(error.body(), status=error.status, headers=error.headers())
 
 
+def register(request):
+    asked = json.loads(request.body)
+    visitor().register(asked["username"], asked["email"], asked["password"])
+    return JsonResponse({})
+
+
 def login(request):
     asked = json.loads(request.body)
-    visitor().remember(client.login(asked["login"], asked["password"], client={"ip": request.META["REMOTE_ADDR"]}))
+    visitor().login(asked["login"], asked["password"])
     return JsonResponse({})
 
 
@@ -57,8 +63,8 @@ def delete_user(request, name):
 
 
 urlpatterns = [
-    path("login", login), path("logout", logout), path("me", me), path("hello", hello), path("admin", admin),
+    path("register", register), path("login", login), path("logout", logout), path("me", me), path("hello", hello), path("admin", admin),
     path("users/<name>", delete_user),
 ]
 settings.configure(SECRET_KEY=os.urandom(32).hex(), ROOT_URLCONF=__name__, MIDDLEWARE=[f"{__name__}.Refusals"], ALLOWED_HOSTS=["*"], DEBUG=False)
-app = UsherMiddleware(get_wsgi_application(), client)
+app = UsherMiddleware(get_wsgi_application(), client, end_user=lambda environ: {"ip": environ["REMOTE_ADDR"]})

@@ -1,6 +1,6 @@
 import os
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
@@ -10,12 +10,24 @@ from usher.web import authenticate, optional_auth, require_permission, require_r
 
 app = FastAPI()
 client = AsyncClient(os.environ.get("USHER_SOCKET", USUAL_PATH))
-app.add_middleware(UsherMiddleware, client=client)
+app.add_middleware(UsherMiddleware, client=client, end_user=lambda scope: {"ip": scope["client"][0]})
 
 
 @app.exception_handler(UsherError)
 async def refused(request, error):
     return JSONResponse(error.body(), error.status, error.headers())
+
+
+class Registration(BaseModel):
+    username: str
+    email: str
+    password: str
+
+
+@app.post("/register")
+async def register(asked: Registration):
+    await visitor().register(asked.username, asked.email, asked.password)
+    return {}
 
 
 class Login(BaseModel):
@@ -24,8 +36,8 @@ class Login(BaseModel):
 
 
 @app.post("/login")
-async def login(asked: Login, request: Request):
-    visitor().remember(await client.login(asked.login, asked.password, client={"ip": request.client.host}))
+async def login(asked: Login):
+    await visitor().login(asked.login, asked.password)
     return {}
 
 

@@ -8,7 +8,7 @@ from usher.wsgi import UsherMiddleware
 
 app = Flask(__name__)
 client = Client(os.environ.get("USHER_SOCKET", USUAL_PATH))
-app.wsgi_app = UsherMiddleware(app.wsgi_app, client)
+app.wsgi_app = UsherMiddleware(app.wsgi_app, client, end_user=lambda environ: {"ip": environ["REMOTE_ADDR"]})
 
 
 @app.errorhandler(UsherError)
@@ -16,10 +16,17 @@ def refused(error):
     return error.body(), error.status, error.headers()
 
 
+@app.post("/register")
+def register():
+    asked = request.get_json()
+    visitor().register(asked["username"], asked["email"], asked["password"])
+    return {}
+
+
 @app.post("/login")
 def login():
     asked = request.get_json()
-    visitor().remember(client.login(asked["login"], asked["password"], client={"ip": request.remote_addr}))
+    visitor().login(asked["login"], asked["password"])
     return {}
 
 

@@ -47,7 +47,9 @@ class Cookies:
 
 class _Visitor:
     def __init__(self, cookies: Cookies, header: str, authorization: str | None, end_user: EndUser | None) -> None:
-        self._cookies, self._end_user = cookies, end_user
+        self._cookies = cookies
+        #: What the daemon is told of the visitor, where the app tells it.
+        self.end_user = end_user
         # (A proxy may have a password of its own there.)
         self._authorization = authorization if authorization and re.match(r"bearer(\s|$)", authorization, re.I) else None
         self._access, self._refresh = cookies.read(header) if self._authorization is None else (None, None)
@@ -97,11 +99,11 @@ class _Visitor:
                     self.claims = claims = yield method, {"token": self._access, **asked}
                     return claims
                 except Denied as denied:
-                    # (Once more, where the account has changed since the refresh, which another request may have made some seconds ago.)
-                    if denied.status != 401 or not renewable or (refreshed and denied.code != "token_revoked"):
+                    # (Twice, where the account has changed since the refresh, which another request may have made some seconds ago.)
+                    if denied.status != 401 or not renewable:
                         raise
             try:
-                grant = yield "refresh", {"refresh_token": self._refresh, "client": self._end_user}
+                grant = yield "refresh", {"refresh_token": self._refresh, "client": self.end_user}
             except Denied:
                 self.forget()
                 raise
@@ -139,6 +141,18 @@ class Visitor(_Visitor):
         """The claims of a visitor who is logged in; None of another one."""
         return self._run(self._optional())
 
+    def login(self, login: str, password: str, *, audience: str | None = None) -> Reply:
+        """LOGIN, with the visitor's address if the app tells it. The tokens go into cookies; the answer is the client's."""
+        return self.remember(self._client.login(login, password, audience=audience, client=self.end_user))
+
+    def register(self, username: str, email: str, password: str, *, audience: str | None = None) -> Reply:
+        """REGISTER, likewise."""
+        return self.remember(self._client.register(username, email, password, audience=audience, client=self.end_user))
+
+    def finish_login(self, challenge: str, code: str) -> Reply:
+        """The second step of LOGIN, likewise."""
+        return self.remember(self._client.finish_login(challenge, code, client=self.end_user))
+
     def logout(self, everywhere: bool = False) -> None:
         """Ends the session, or all of the user's, and drops the cookies."""
         self._run(self._logout(everywhere))
@@ -174,6 +188,18 @@ class AsyncVisitor(_Visitor):
     async def optional(self) -> Reply | None:
         """The claims of a visitor who is logged in; None of another one."""
         return await self._run(self._optional())
+
+    async def login(self, login: str, password: str, *, audience: str | None = None) -> Reply:
+        """LOGIN, with the visitor's address if the app tells it. The tokens go into cookies; the answer is the client's."""
+        return self.remember(await self._client.login(login, password, audience=audience, client=self.end_user))
+
+    async def register(self, username: str, email: str, password: str, *, audience: str | None = None) -> Reply:
+        """REGISTER, likewise."""
+        return self.remember(await self._client.register(username, email, password, audience=audience, client=self.end_user))
+
+    async def finish_login(self, challenge: str, code: str) -> Reply:
+        """The second step of LOGIN, likewise."""
+        return self.remember(await self._client.finish_login(challenge, code, client=self.end_user))
 
     async def logout(self, everywhere: bool = False) -> None:
         """Ends the session, or all of the user's, and drops the cookies."""

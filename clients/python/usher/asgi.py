@@ -24,7 +24,7 @@ class UsherMiddleware:
         self, app: _Call, client: AsyncClient | None = None, *, cookies: Cookies | None = None,
         end_user: Callable[[dict[str, Any]], EndUser] | None = None,
     ) -> None:
-        """`end_user(scope)`: the visitor's address, for the list of sessions, where the app may tell it."""
+        """`end_user(scope)`: the visitor's address, for the throttle and the list of sessions, where the app may tell it."""
         self._app, self._client, self._cookies, self._end_user = app, client or AsyncClient(), cookies or Cookies(), end_user
         self._refreshes = AsyncRefreshes(self._client)
 

@@ -24,7 +24,7 @@ class UsherMiddleware:
         self, app: Callable[..., Iterable[bytes]], client: Client | None = None, *, cookies: Cookies | None = None,
         end_user: Callable[[dict[str, Any]], EndUser] | None = None,
     ) -> None:
-        """`end_user(environ)`: the visitor's address, for the list of sessions, where the app may tell it."""
+        """`end_user(environ)`: the visitor's address, for the throttle and the list of sessions, where the app may tell it."""
         self._app, self._client, self._cookies, self._end_user = app, client or Client(), cookies or Cookies(), end_user
         self._refreshes = Refreshes(self._client)
 

@@ -51,6 +51,8 @@ class MiddlewareTest < Minitest::Test
     assert_equal "Hello stranger", last_response.body
     post "/login", { login: @name, password: "wrong horse" }
     assert_equal [401, "invalid_credentials"], [last_response.status, JSON.parse(last_response.body)["error"]]
+    post "/login", { login: @name, password: "wrong horse" }, { "HTTP_ACCEPT" => "text/html,*/*" }
+    assert_equal [401, "invalid_credentials"], [last_response.status, JSON.parse(last_response.body)["error"]], "and not a form without a word"
     post "/register", { username: @name, email: "x@example.org", password: "correct horse" }
     assert_equal 409, last_response.status
   end
@@ -144,6 +146,11 @@ class MiddlewareTest < Minitest::Test
     assert_equal({ user_agent: "Lynx" }, told)
     Rack::MockRequest.new(Usher::Middleware.new(app, @client)).get("/", "REMOTE_ADDR" => "192.0.2.7")
     assert_equal({ ip: "192.0.2.7" }, told)
+  end
+
+  def test_who_is_forgotten_has_no_token
+    app = ->(env) { [200, {}, [[env["usher"].access_token, env["usher"].forget && env["usher"].access_token].inspect]] }
+    assert_equal '["abc", nil]', Rack::MockRequest.new(Usher::Middleware.new(app, @client)).get("/", "HTTP_AUTHORIZATION" => "Bearer abc").body
   end
 
   def test_nothing_in_the_environment_shows_a_token

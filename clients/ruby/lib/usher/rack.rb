@@ -51,7 +51,8 @@ module Usher
     end
 
     def refuse(env, error)
-      page = @login && error.status == 401 && env["HTTP_ACCEPT"].to_s.include?("text/html")
+      # (Whose password was wrong is told so.)
+      page = @login && error.status == 401 && error.code.include?("token") && env["HTTP_ACCEPT"].to_s.include?("text/html")
       page ? [303, { "location" => @login, "cache-control" => "no-store" }, []] : Middleware.refusal(error)
     end
   end

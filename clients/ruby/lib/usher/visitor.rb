@@ -77,7 +77,7 @@ module Usher
 
     # Drops the cookies; `logout` ends the session, too.
     def forget
-      @access = @refresh = @claims = nil
+      @access = @refresh = @authorization = @claims = nil
       @cookies = [ACCESS, REFRESH].to_h { |name| [name, cookie("", 0)] }
     end
 
