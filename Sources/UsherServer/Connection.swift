@@ -107,8 +107,11 @@ final class Connection {
 
     /// Whether another of its requests may be taken up.
     func mayProceed(_ limits: Limits) -> Bool {
-        inFlight + heldCount < limits.inFlight && heldBytes <= limits.line && outbox.count <= Limits.unsentReplies
+        inFlight + heldCount < limits.inFlight && heldBytes <= limits.line && mayWrite
     }
+
+    /// Whether its client reads its replies fast enough for more of them.
+    var mayWrite: Bool { outbox.count <= Limits.unsentReplies }
 
     /// Whether there may be something to read that may be taken in now.
     func mayRead(_ limits: Limits) -> Bool { isReadable && !hasEnded && !hasBacklog && mayProceed(limits) }

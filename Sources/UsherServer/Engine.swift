@@ -177,6 +177,7 @@ struct Engine: ~Copyable {
         connection.mayProceed(limits) && mayWrite(connection)
     }
 
+    /// In its turn, when what the turn has written is not in its outbox yet.
     private func mayWrite(_ connection: Connection) -> Bool {
         connection.outbox.count + replies.count - turnStart <= Limits.unsentReplies
     }
@@ -208,7 +209,7 @@ struct Engine: ~Copyable {
             : connection.outbox.send(replies.bytes, written, to: connection.id.descriptor)
         let isLost = connection.caller.isGone && !connection.mayRead(limits)
         if connection.isDone || !isReachable || isLost { return drop(connection) }
-        if connection.hasBacklog && connection.mayProceed(limits) || connection.mayRunHeld && mayWrite(connection)
+        if connection.hasBacklog && connection.mayProceed(limits) || connection.mayRunHeld && connection.mayWrite
             || connection.mayRead(limits)
         {
             enqueue(connection)
