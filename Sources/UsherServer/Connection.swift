@@ -37,8 +37,9 @@ final class Connection {
 
     /// The socket may hold something that was not read.
     var isReadable = false
-    /// The client has shut its side down, or is gone: reading goes on until the end.
-    var isEnding = false
+    /// Reading goes on until there is nothing, however little a read takes: the client has shut its side down, is gone, or has sent urgent
+    /// data, at which a read stops though more has come.
+    var isReadToEnd = false
     /// What was read and not yet carried out; nil while there is nothing.
     var input: LineBuffer?
     /// The rest of a line that is too long is being skipped.

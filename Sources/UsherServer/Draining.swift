@@ -12,7 +12,7 @@ extension Engine {
             if usher_peer_has_finished(connection.id.descriptor) == 0 { connection.hasTakenRest = true }
             // What the client had sent stays readable, and its next write fails.
             shutdown(connection.id.descriptor, Int32(SHUT_RD))
-            (connection.isReadable, connection.isEnding) = (true, true)
+            (connection.isReadable, connection.isReadToEnd) = (true, true)
             turn(connection)
         }
         flush()

@@ -57,9 +57,10 @@ struct Engine: ~Copyable {
     /// What epoll says of a connection.
     mutating func event(_ data: UInt64, _ flags: UInt32) {
         guard let connection = connections.find(ConnectionID(eventData: data)) else { return }
-        let isEnding = flags & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0
-        if isEnding { connection.isEnding = true }
-        if isEnding || flags & EPOLLIN.rawValue != 0 { connection.isReadable = true }
+        if flags & (EPOLLRDHUP.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue | EPOLLPRI.rawValue) != 0 {
+            connection.isReadToEnd = true
+        }
+        if connection.isReadToEnd || flags & EPOLLIN.rawValue != 0 { connection.isReadable = true }
         if flags & (EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 {
             // The client is gone. What it sent before is carried out, unless it has to wait: nobody waits for the reply.
             connection.caller.leave()
@@ -123,7 +124,7 @@ struct Engine: ~Copyable {
             switch input.receive(connection.id.descriptor, most: Limits.bytesPerTurn) {
             case .bytes(let count):
                 // What comes after a read that took all there was is told by an event of its own.
-                connection.isReadable = count == Limits.bytesPerTurn || connection.isEnding
+                connection.isReadable = count == Limits.bytesPerTurn || connection.isReadToEnd
                 proceed(connection, input, &lines)
             case .nothing: connection.isReadable = false
             case .end: connection.hasEnded = true
@@ -225,7 +226,7 @@ struct Engine: ~Copyable {
     /// - Returns: false if the kernel refuses.
     @discardableResult
     func watch(_ connection: Connection, _ operation: Int32) -> Bool {
-        var interest = EPOLLET.rawValue | EPOLLIN.rawValue | EPOLLRDHUP.rawValue
+        var interest = EPOLLET.rawValue | EPOLLIN.rawValue | EPOLLPRI.rawValue | EPOLLRDHUP.rawValue
         if connection.isWatchedForRoom { interest |= EPOLLOUT.rawValue }
         return usher_epoll_control(epoll, operation, connection.id.descriptor, interest, connection.id.eventData) >= 0
     }

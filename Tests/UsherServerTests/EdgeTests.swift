@@ -15,4 +15,28 @@ struct EdgeTests {
         await rig.finish()
         #expect(one.lines().count == 128)
     }
+
+    @Test func whatFollowsUrgentDataIsRead() {
+        let rig = EngineRig()
+        let client = rig.connect()
+        client.send("PING\n")
+        #expect(unsafe send(client.descriptor, " ", 1, Int32(MSG_OOB)) == 1)
+        client.send("PING\n")
+        rig.run()
+        #expect(client.lines().count == 2)
+    }
+
+    @Test func whatFollowsUrgentDataIsReadThoughItCameLater() {
+        let rig = EngineRig()
+        let client = rig.connect()
+        client.send("PING\n")
+        rig.run()
+        for _ in 0..<3 {
+            client.send("PING\n")
+            #expect(unsafe send(client.descriptor, " ", 1, Int32(MSG_OOB)) == 1)
+        }
+        client.send("PING\n")
+        rig.run()
+        #expect(client.lines().count == 5)
+    }
 }
