@@ -10,6 +10,8 @@ final class ConnectionList: Connections {
     private(set) var accepted = 0
     private(set) var turnedAway = 0
     private(set) var watchers: [Connection] = []
+    /// Nobody begins to watch any more: whoever did would be waited for until the time for draining is over.
+    private var isDraining = false
 
     func add(_ connection: Connection) {
         let index = Int(connection.id.descriptor)
@@ -35,6 +37,7 @@ final class ConnectionList: Connections {
     var watchingChanged: (_ isWatched: Bool) -> Void = { _ in }
 
     func watch(_ caller: Caller) throws(UsherError) {
+        guard !isDraining else { throw UsherError(.shuttingDown) }
         // One that is gone watches nothing.
         guard let connection = connections.lazy.compactMap({ $0 }).first(where: { $0.caller === caller }),
             !connection.isWatching
@@ -54,6 +57,12 @@ final class ConnectionList: Connections {
         connection.isWatching = false
         watchers.removeAll { $0 === connection }
         if watchers.isEmpty { watchingChanged(false) }
+    }
+
+    /// Ends all watching, for good.
+    func drain() {
+        isDraining = true
+        for connection in watchers { stopWatching(connection) }
     }
 
     // MARK: Telling

@@ -6,8 +6,8 @@ extension Engine {
     /// Nothing more is taken in; what has reached the sockets is answered, then each connection is closed.
     mutating func drain() {
         flush()
+        connections.list.drain()
         for connection in connections.all {
-            connections.list.stopWatching(connection)
             // A line that is cut short here, and not by its client, is no request.
             if usher_peer_has_finished(connection.id.descriptor) == 0 { connection.hasTakenRest = true }
             // What the client had sent stays readable, and its next write fails.

@@ -116,6 +116,18 @@ struct WatchingTests {
         #expect(!hasWatchers)
     }
 
+    @Test func drainingWaitsForNobodyWhoAsksToWatch() async {
+        let client = admin()
+        client.send("{\"op\":\"MONITOR\"}\n")
+        rig.engine.drain()
+        rig.run()
+        await rig.finishAll()
+        #expect(client.lines().map(\.result) == ["shutting_down"])
+        #expect(client.waitForEnd())
+        #expect(count == 0)
+        #expect(!hasWatchers)
+    }
+
     // MARK: Slow ones
 
     @Test func whoDoesNotReadIsDropped() async {
