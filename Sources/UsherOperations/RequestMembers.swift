@@ -23,20 +23,21 @@ extension JSONReader {
     func withRequiredString<R>(
         _ name: StaticString, in line: Span<UInt8>, _ body: (Span<UInt8>) throws(UsherError) -> R
     ) throws(UsherError) -> R {
+        try requiredText(name, in: line).withBytes(in: line, body)
+    }
+
+    private func requiredText(_ name: StaticString, in line: Span<UInt8>) throws(UsherError) -> JSONValue {
         guard let value = value(name, in: line) else { throw .missingField(name.description) }
         guard value.kind == .string else {
             throw .invalidField(name.description, "The member \"\(name)\" must be a string.")
         }
-        return try value.withBytes(in: line, body)
+        return value
     }
 
     /// A password: it goes from the line into memory that is cleansed, and nowhere else.
     /// - Throws: `missing_field`, `invalid_field`.
     func requiredSecret(_ name: StaticString, in line: Span<UInt8>) throws(UsherError) -> SharedSecret {
-        guard let value = value(name, in: line) else { throw .missingField(name.description) }
-        guard value.kind == .string else {
-            throw .invalidField(name.description, "The member \"\(name)\" must be a string.")
-        }
+        let value = try requiredText(name, in: line)
         return SharedSecret(unsafe SecretBytes(capacity: value.content.count) { unsafe value.unescape(in: line, to: $0) })
     }
 
