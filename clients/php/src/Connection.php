@@ -49,6 +49,7 @@ final class Connection
      * @param array<string, mixed> $members
      * @return array<string, mixed>
      * @throws ConnectionLost
+     * @throws Misuse where it cannot be written as JSON: then the connection is as before
      */
     public function exchange(string $op, #[\SensitiveParameter] array $members, float $deadline): array
     {
