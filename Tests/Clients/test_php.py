@@ -66,15 +66,28 @@ def test_a_handler_of_a_signal_that_asks_meanwhile_has_a_connection_of_its_own(f
     assert found == ["token-of-ada", "token-of-bob", 1]
 
 
+def test_a_handler_of_a_signal_that_closes_the_client_leaves_a_request_its_reply(faulty):
+    faulty.play([["read", {"wait": 2}, "answer"]])
+    found = run("""
+        pcntl_async_signals(true);
+        pcntl_signal(SIGALRM, fn () => $client->close());
+        pcntl_alarm(1);
+        echo json_encode([$client->verify('token-of-ada')['sub'], $client->verify('token-of-bob')['sub']]);""", faulty)
+    assert found == ["token-of-ada", "token-of-bob"] and faulty.seen()["connections"] == 2
+
+
 @pytest.mark.parametrize("argument", ["NAN", "\"\\xff\"", "fopen('php://memory', 'r')", "[\"\\xff\" => 1]"])
 def test_what_is_no_json_is_misuse_and_is_not_sent(argument, faulty):
     found = run(f"""
+        $client->ping();
         try {{
             $client->call('PROFILE', ['token' => 'secret', 'claims' => {argument}]);
         }} catch (Misuse $misuse) {{
+            $client->ping();
             echo json_encode([$misuse->getCode(), $misuse->status, str_contains(print_r($misuse, true), 'secret')]);
         }}""", faulty)
-    assert found == ["bad_request", 400, False] and faulty.seen()["ops"] == []
+    assert found == ["bad_request", 400, False]
+    assert faulty.seen()["ops"] == ["PING", "PING"] and faulty.seen()["connections"] == 1
 
 
 def test_a_refresh_whose_reply_was_lost_is_asked_for_again_at_once(faulty):

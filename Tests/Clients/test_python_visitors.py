@@ -62,7 +62,7 @@ def test_a_refresh_that_fails_fails_for_all_who_wait_and_is_tried_again_later():
 
 
 def test_a_refresh_whose_reply_was_lost_is_asked_for_again_at_once():
-    for lost, count in ((usher.ConnectionLost("ended", "…"), 2), (usher.ConnectionLost("timed_out", "…"), 1)):
+    for lost, count in ((usher.ConnectionLost("ended"), 2), (usher.ConnectionLost("timed_out"), 1)):
         client, other = SlowClient(lost), AsyncSlowClient(lost)
         found = [outcome(lambda: usher.web.Refreshes(client)("token", None)), outcome(lambda: asyncio.run(refresh_by(other)))]
         assert found == ([GRANT] * 2 if count == 2 else [lost] * 2)

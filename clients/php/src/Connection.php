@@ -26,7 +26,7 @@ final class Connection
         // One whose reply is outstanding must end with the script, so it is never a persistent one.
         while (!($stream = @stream_socket_client("unix://$path", $errno, $error, self::left($deadline, false)))) {
             if ($errno !== self::EAGAIN) {
-                throw new ConnectionLost('unreachable', 'The daemon cannot be reached: ' . ($error ?: 'no answer') . '.', false);
+                throw new ConnectionLost('unreachable', false, $error ?: 'no answer');
             }
             // So many wait to be taken up that there is no room for one more.
             usleep(10_000);
@@ -35,13 +35,6 @@ final class Connection
         $this->stream = $stream;
         $this->lastId = random_int(0, 1 << 48);
         $this->pid = getmypid();
-    }
-
-    public function close(): void
-    {
-        if (is_resource($this->stream)) {
-            fclose($this->stream);
-        }
     }
 
     /** Whether the next request may go out on it: it is this process's, waits for no reply (to another fiber), and has nothing to read, not even its end. */
@@ -56,28 +49,28 @@ final class Connection
      * @param array<string, mixed> $members
      * @return array<string, mixed>
      * @throws ConnectionLost
+     * @throws Misuse where it cannot be written as JSON: then the connection is as before
      */
     public function exchange(string $op, #[\SensitiveParameter] array $members, float $deadline): array
     {
         $id = ++$this->lastId;
+        $request = json_encode(['id' => $id, 'op' => $op] + $members, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION);
+        if ($request === false) {
+            throw new Misuse('bad_request', 'The request cannot be written as JSON: ' . json_last_error_msg() . '.', 400);
+        }
         $answered = false;
         $this->busy = true;
         try {
-            $sent = $this->send(self::encode(['id' => $id, 'op' => $op] + $members), $deadline);
-            $reply = json_decode($this->line($deadline, $sent), true);
-            if (!is_array($reply) || array_is_list($reply)) {
-                throw ConnectionLost::garbled();
-            }
-            $answered = $sent && ($reply['id'] ?? null) === $id;
+            $sent = $this->send("$request\n", $deadline);
+            $reply = (array) json_decode($this->line($deadline, $sent), true);
+            $answered = $sent && ($reply['id'] ?? null) === $id && is_bool($reply['ok'] ?? null);
             // Who is turned away at the door, or sent too long a line, is answered without an id.
-            if (!$answered && (array_key_exists('id', $reply) || ($reply['ok'] ?? null) !== false)) {
-                throw ConnectionLost::garbled();
-            }
-            return $reply;
+            $turnedAway = !array_key_exists('id', $reply) && ($reply['ok'] ?? null) === false;
+            return $answered || $turnedAway ? $reply : throw new ConnectionLost('garbled');
         } finally {
             $this->busy = false;
             if (!$answered) {
-                $this->close();
+                fclose($this->stream);
             }
         }
     }
@@ -85,15 +78,12 @@ final class Connection
     /** Whether all of it could be written. If not, the reason may wait to be read. */
     private function send(#[\SensitiveParameter] string $line, float $deadline): bool
     {
-        while ($line !== '') {
-            $written = @fwrite($this->stream, $line);
+        while (($written = @fwrite($this->stream, $line)) !== strlen($line)) {
             if ($written === false) {
                 return false;
             }
             $line = substr($line, $written);
-            if ($line !== '') {
-                $this->waits(self::left($deadline, false), false);
-            }
+            $this->waits(self::left($deadline, false), false);
         }
         return true;
     }
@@ -101,18 +91,15 @@ final class Connection
     private function line(float $deadline, bool $sent): string
     {
         $data = '';
-        while (($end = strpos($data, "\n", max(0, strlen($data) - 8192))) === false) {
-            if (strlen($data) > self::MAX_REPLY) {
-                throw ConnectionLost::garbled();
-            }
+        do {
             $this->waits(self::left($deadline, $sent), true);
             $piece = @fread($this->stream, 8192);
             if ($piece === false || ($piece === '' && feof($this->stream))) {
-                throw ConnectionLost::ended($sent);
+                throw new ConnectionLost('ended', $sent);
             }
             $data .= $piece;
-        }
-        return $end === strlen($data) - 1 ? $data : throw ConnectionLost::garbled();
+        } while (!str_contains($piece, "\n") && strlen($data) <= self::MAX_REPLY);
+        return strpos($data, "\n") === strlen($data) - 1 ? $data : throw new ConnectionLost('garbled');
     }
 
     /** Waits until it can be read, or written; false if that takes too long. */
@@ -127,13 +114,6 @@ final class Connection
     private static function left(float $deadline, bool $sent): float
     {
         $left = $deadline - hrtime(true) / 1e9;
-        return $left > 0 ? $left : throw ConnectionLost::timedOut($sent);
-    }
-
-    /** @param array<string, mixed> $request */
-    private static function encode(#[\SensitiveParameter] array $request): string
-    {
-        $line = json_encode($request, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRESERVE_ZERO_FRACTION);
-        return $line === false ? throw new Misuse('bad_request', 'The request cannot be written as JSON: ' . json_last_error_msg() . '.', 400) : "$line\n";
+        return $left > 0 ? $left : throw new ConnectionLost('timed_out', $sent);
     }
 }

@@ -7,28 +7,24 @@ namespace Usher;
 /** There was no reply. The code is `unreachable`, `ended`, `timed_out` or `garbled`. */
 final class ConnectionLost extends RetryLater
 {
-    public function __construct(string $code, string $message, private readonly bool $sent = true)
+    private const MESSAGES = [
+        'unreachable' => 'The daemon cannot be reached: %s.',
+        'ended' => 'The daemon closed the connection before it answered.',
+        'timed_out' => 'The daemon has not answered in time.',
+        'garbled' => "What the daemon's socket answers is no reply to what was asked.",
+    ];
+
+    /**
+     * @param bool $sent whether the daemon may have got the whole request
+     * @param string $reason why it is `unreachable`
+     */
+    public function __construct(string $code, private readonly bool $sent = true, string $reason = '')
     {
-        parent::__construct($code, $message, 503);
+        parent::__construct($code, sprintf(self::MESSAGES[$code], $reason), 503);
     }
 
     public function outcomeUnknown(): bool
     {
         return $this->sent;
-    }
-
-    public static function garbled(): self
-    {
-        return new self('garbled', "What the daemon's socket answers is no reply to what was asked.");
-    }
-
-    public static function timedOut(bool $sent = true): self
-    {
-        return new self('timed_out', 'The daemon has not answered in time.', $sent);
-    }
-
-    public static function ended(bool $sent): self
-    {
-        return new self('ended', 'The daemon closed the connection before it answered.', $sent);
     }
 }

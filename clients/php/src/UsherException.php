@@ -13,12 +13,8 @@ abstract class UsherException extends \RuntimeException
      * @param int $status the HTTP status that a web app would send on
      * @param array<string, mixed> $members the whole reply: what an error carries besides, such as `field` or `challenge`
      */
-    public function __construct(
-        string $code,
-        string $message,
-        public readonly int $status,
-        #[\SensitiveParameter] public readonly array $members = [],
-    ) {
+    public function __construct(string $code, string $message, public readonly int $status, #[\SensitiveParameter] public readonly array $members = [])
+    {
         parent::__construct($message);
         // A word, as PDOException has one: what getCode() returns.
         $this->code = $code;
@@ -78,10 +74,8 @@ abstract class UsherException extends \RuntimeException
     final public static function of(#[\SensitiveParameter] array $reply): self
     {
         ['error' => $error, 'message' => $message, 'status' => $status] = $reply + ['error' => null, 'message' => null, 'status' => null];
-        if (!is_string($error) || !is_string($message) || !is_int($status)) {
-            return ConnectionLost::garbled();
-        }
         return match (true) {
+            !is_string($error) || !is_string($message) || !is_int($status) => new ConnectionLost('garbled'),
             in_array($error, ['bad_request', 'unknown_op', 'missing_field', 'invalid_field', 'line_too_long', 'forbidden_op'], true)
                 => new Misuse($error, $message, $status, $reply),
             $status >= 500 => new RetryLater($error, $message, $status, $reply),

@@ -7,7 +7,7 @@ import os
 import socket
 
 from . import _wire
-from ._wire import Ended, Reply
+from ._wire import Reply
 from .errors import ConnectionLost
 
 
@@ -58,7 +58,7 @@ class Connection:
         async with self._writing:
             # Another request may have been given up while this one waited for its turn.
             if self._ended or self._retired:
-                raise Ended(sent=False)
+                raise ConnectionLost("ended", sent=False)
             self._waiting[number] = request
             try:
                 await self._loop.sock_sendall(self.socket, b'{"id":%d' % number + request.line)
@@ -106,7 +106,7 @@ class Connection:
                     for line in lines:
                         self._deliver(_wire.decode(line))
                 elif len(data) > _wire.MAX_REPLY:
-                    raise _wire.garbled()
+                    raise ConnectionLost("garbled")
         except OSError:
             pass
         except ConnectionLost:
@@ -114,7 +114,7 @@ class Connection:
         finally:
             self._ended = True
             for request in self._waiting.values():
-                request.settle(_wire.garbled() if garbled else Ended(request.sent))
+                request.settle(ConnectionLost("garbled") if garbled else ConnectionLost("ended", request.sent))
             self._waiting.clear()
             # Ends a write that is under way, which must not find another file in this one's place. (After a fork the connection is the parent's.)
             try:
@@ -134,7 +134,7 @@ class Connection:
         elif self._waiting and _wire.is_turned_away(reply):
             self._turned_away(reply)
         else:
-            raise _wire.garbled()
+            raise ConnectionLost("garbled")
         if self._retired and not self._waiting:
             self.close()
 

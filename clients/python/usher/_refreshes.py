@@ -9,7 +9,7 @@ import threading
 import time
 from concurrent.futures import Future
 
-from ._wire import Ended, EndUser, Reply
+from ._wire import EndUser, Reply
 from .aio import AsyncClient
 from .client import Client
 from .errors import ConnectionLost
@@ -53,7 +53,7 @@ class Refreshes:
             with self._lock:
                 self._flights.pop(refresh_token, None)
             # What interrupted this thread is not for the others.
-            flight.set_exception(error if isinstance(error, Exception) else Ended(sent=True).lost())
+            flight.set_exception(error if isinstance(error, Exception) else ConnectionLost("ended"))
             raise
         with self._lock:
             self._flights[refresh_token] = (time.monotonic() + _REMEMBERED, flight)

@@ -9,7 +9,8 @@ import time
 from collections import deque
 
 from . import _wire
-from ._wire import Ended, Reply
+from ._wire import Reply
+from .errors import ConnectionLost
 
 
 class Connection:
@@ -18,12 +19,14 @@ class Connection:
     def __init__(self) -> None:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.setblocking(False)
-        self._readable, self._last_id, self._connected = _events(self.socket, select.POLLIN), _wire.first_id(), False
+        self._events = select.poll()
+        self._events.register(self.socket, select.POLLIN)
+        self._last_id, self._connected = _wire.first_id(), False
 
     def connect(self, path: str, deadline: float) -> None:
         while not self._connected:
             if time.monotonic() > deadline:
-                raise _wire.timed_out(sent=False)
+                raise ConnectionLost("timed_out", sent=False)
             try:
                 self.socket.connect(path)
                 self._connected = True
@@ -34,8 +37,8 @@ class Connection:
                 raise _wire.unreachable(error) from None
 
     def is_quiet(self) -> bool:
-        """Whether there is nothing to read, not even the end."""
-        return not self._readable.poll(0)
+        """Whether there is nothing to read (for which it has last waited), not even the end."""
+        return not self._events.poll(0)
 
     def exchange(self, request: bytes, deadline: float) -> tuple[Reply, bool]:
         """The reply, and whether the connection may be kept."""
@@ -46,7 +49,7 @@ class Connection:
             return reply, True
         if _wire.is_turned_away(reply):
             return reply, False
-        raise _wire.garbled()
+        raise ConnectionLost("garbled")
 
     def _send(self, line: bytes, deadline: float) -> bool:
         """Whether all of it could be written. Whoever was turned away at the door cannot write, and finds the reason to read."""
@@ -54,7 +57,7 @@ class Connection:
             try:
                 line = line[self.socket.send(line) :]
             except BlockingIOError:
-                _wait(_events(self.socket, select.POLLOUT), deadline, sent=False)
+                self._wait(select.POLLOUT, deadline, sent=False)
             except OSError:
                 return False
         return True
@@ -62,17 +65,23 @@ class Connection:
     def _line(self, deadline: float, sent: bool) -> bytearray:
         data = bytearray()
         while not data.endswith(b"\n"):
-            _wait(self._readable, deadline, sent)
+            self._wait(select.POLLIN, deadline, sent)
             try:
                 piece = self.socket.recv(1 << 16)
             except OSError:
                 piece = b""
             if not piece:
-                raise Ended(sent)
+                raise ConnectionLost("ended", sent)
             data += piece
             if b"\n" in piece[:-1] or len(data) > _wire.MAX_REPLY:
-                raise _wire.garbled()
+                raise ConnectionLost("garbled")
         return data
+
+    def _wait(self, event: int, deadline: float, sent: bool) -> None:
+        self._events.modify(self.socket, event)
+        left = deadline - time.monotonic()
+        if left <= 0 or not self._events.poll(left * 1000):
+            raise ConnectionLost("timed_out", sent)
 
 
 class Connections:
@@ -85,15 +94,11 @@ class Connections:
 
     def take(self) -> Connection:
         """One on which all is quiet, or a new one. Meanwhile it is nobody else's."""
-        while True:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                connection = Connection()
-                break
-            if connection.is_quiet():
-                break
-            connection.socket.close()
+        try:
+            while not (connection := self._idle.pop()).is_quiet():
+                connection.socket.close()
+        except IndexError:
+            connection = Connection()
         self._busy.add(connection)
         return connection
 
@@ -112,15 +117,3 @@ class Connections:
         """After a fork. The threads that are using some are the parent's."""
         for connection in [*self._idle, *self._busy]:
             connection.socket.close()
-
-
-def _events(connection: socket.socket, kind: int) -> select.poll:
-    events = select.poll()
-    events.register(connection, kind)
-    return events
-
-
-def _wait(events: select.poll, deadline: float, sent: bool) -> None:
-    left = deadline - time.monotonic()
-    if left <= 0 or not events.poll(left * 1000):
-        raise _wire.timed_out(sent)

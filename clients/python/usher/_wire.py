@@ -28,17 +28,6 @@ class EndUser(TypedDict, total=False):
     user_agent: str
 
 
-class Ended(Exception):
-    """The connection has ended without a reply. `sent`: whether the daemon may have got the whole request."""
-
-    def __init__(self, sent: bool) -> None:
-        super().__init__()
-        self.sent = sent
-
-    def lost(self) -> ConnectionLost:
-        return ConnectionLost("ended", "The daemon closed the connection before it answered.", self.sent)
-
-
 def first_id() -> int:
     """Where the ids of a connection begin: nowhere that another one's do."""
     return secrets.randbits(48)
@@ -75,17 +64,15 @@ def decode(line: bytes | bytearray) -> Reply:
     except (ValueError, RecursionError):
         reply = None
     if not isinstance(reply, dict):
-        raise garbled()
+        raise ConnectionLost("garbled")
     return reply
 
 
 def granted(reply: Reply) -> Reply:
     """The members of a reply that is `ok`."""
-    if reply.get("ok") is False:
+    if reply.get("ok") is not True:
         raise failure(reply)
-    if reply.pop("ok", None) is not True:
-        raise garbled()
-    del reply["id"]
+    del reply["id"], reply["ok"]
     return reply
 
 
@@ -97,17 +84,14 @@ def is_turned_away(reply: dict[str, Any]) -> bool:
 def member(reply: dict[str, Any], name: str, kind: type[_Kind]) -> _Kind:
     value = reply.get(name)
     if not isinstance(value, kind):
-        raise garbled()
+        raise ConnectionLost("garbled")
     return value
 
 
-def garbled() -> ConnectionLost:
-    return ConnectionLost("garbled", "What the daemon's socket answers is no reply to what was asked.")
-
-
 def unreachable(error: OSError) -> ConnectionLost:
-    return ConnectionLost("unreachable", f"The daemon cannot be reached: {error.strerror or 'no answer'}.", sent=False)
+    return ConnectionLost("unreachable", sent=False, reason=error.strerror or "no answer")
 
 
-def timed_out(sent: bool = True) -> ConnectionLost:
-    return ConnectionLost("timed_out", "The daemon has not answered in time.", sent)
+def may_ask_again(op: str, lost: ConnectionLost) -> bool:
+    """What was not sent whole was not carried out. What was, and changes nothing, may be asked again."""
+    return lost.code == "ended" and (not lost.outcome_unknown or op in REPEATABLE)

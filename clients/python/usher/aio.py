@@ -9,7 +9,8 @@ from typing import Any
 
 from . import _wire
 from ._aio import Connection, Request
-from ._wire import EndUser, Ended, Reply, member
+from ._wire import EndUser, Reply, member
+from .errors import ConnectionLost
 
 # A longer line goes on a connection of its own: the answer to one that is too long ends a connection.
 _LONG = 8192
@@ -43,19 +44,14 @@ class AsyncClient:
         try:
             reply = await asyncio.wait_for(self._answer(op, request), self._timeout)
         except asyncio.TimeoutError:
-            lost = _wire.timed_out(request.sent)
-        except Ended as ended:
-            lost = ended.lost()
-        else:
-            return _wire.granted(reply)
-        raise lost
+            raise ConnectionLost("timed_out", request.sent) from None
+        return _wire.granted(reply)
 
     async def _answer(self, op: str, request: Request) -> Reply:
         try:
             return await self._exchange(request)
-        except Ended as ended:
-            # What was not sent whole was not carried out. What was, and changes nothing, may be asked again.
-            if ended.sent and op not in _wire.REPEATABLE:
+        except ConnectionLost as lost:
+            if not _wire.may_ask_again(op, lost):
                 raise
         request.reply, request.sent = asyncio.get_running_loop().create_future(), False
         return await self._exchange(request)
@@ -97,12 +93,11 @@ class AsyncClient:
                     # So many wait to be taken up that there is no room for one more.
                     await asyncio.sleep(0.01)
         except OSError as error:
-            lost = _wire.unreachable(error)
+            connection.close()
+            raise _wire.unreachable(error) from None
         except asyncio.CancelledError:
             connection.close()
             raise
-        connection.close()
-        raise lost
 
     async def ping(self) -> Reply:
         return await self.call("PING")

@@ -8,7 +8,8 @@ from typing import Any
 
 from . import _wire
 from ._sync import Connections
-from ._wire import EndUser, Ended, Reply, member
+from ._wire import EndUser, Reply, member
+from .errors import ConnectionLost
 
 
 class Client:
@@ -31,15 +32,12 @@ class Client:
     def call(self, op: str, **members: Any) -> Reply:
         """Sends a request; the members of the reply. For operations that have no method here."""
         deadline, request = time.monotonic() + self._timeout, _wire.encode(op, members)
-        for attempt in (1, 2):
-            try:
-                return self._ask(request, deadline)
-            except Ended as ended:
-                # What was not sent whole was not carried out. What was, and changes nothing, may be asked again.
-                if attempt == 2 or (ended.sent and op not in _wire.REPEATABLE):
-                    lost = ended.lost()
-                    break
-        raise lost
+        try:
+            return self._ask(request, deadline)
+        except ConnectionLost as lost:
+            if not _wire.may_ask_again(op, lost):
+                raise
+        return self._ask(request, deadline)
 
     def _ask(self, request: bytes, deadline: float) -> Reply:
         connections = self._connections

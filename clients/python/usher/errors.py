@@ -6,7 +6,12 @@ import math
 from typing import Any
 
 _MISUSE = {"bad_request", "unknown_op", "missing_field", "invalid_field", "line_too_long", "forbidden_op"}
-_NOT_BEGUN = {"busy", "shutting_down"}
+_LOST = {
+    "unreachable": "The daemon cannot be reached: {}.",
+    "ended": "The daemon closed the connection before it answered.",
+    "timed_out": "The daemon has not answered in time.",
+    "garbled": "What the daemon's socket answers is no reply to what was asked.",
+}
 
 
 class UsherError(Exception):
@@ -61,14 +66,15 @@ class RetryLater(UsherError):
     @property
     def outcome_unknown(self) -> bool:
         """Whether a write may have taken place all the same: protocol.md says how to find out."""
-        return self.code not in _NOT_BEGUN
+        return self.code not in ("busy", "shutting_down")
 
 
 class ConnectionLost(RetryLater):
     """There was no reply. `code` is `unreachable`, `ended`, `timed_out` or `garbled`."""
 
-    def __init__(self, code: str, message: str, sent: bool = True) -> None:
-        super().__init__(code, message, 503)
+    def __init__(self, code: str, sent: bool = True, reason: str = "") -> None:
+        """`sent`: whether the daemon may have got the whole request. `reason`: why it is unreachable."""
+        super().__init__(code, _LOST[code].format(reason), 503)
         self._sent = sent
 
     @property
@@ -79,10 +85,7 @@ class ConnectionLost(RetryLater):
 def failure(reply: dict[str, Any]) -> UsherError:
     """The exception for a reply that is not `ok`."""
     code, message, status = reply.get("error"), reply.get("message"), reply.get("status")
-    if not (isinstance(code, str) and isinstance(message, str) and isinstance(status, int)):
-        return ConnectionLost("garbled", "The daemon's reply is neither granted nor refused.")
-    if code in _MISUSE:
-        kind: type[UsherError] = Misuse
-    else:
-        kind = RetryLater if status >= 500 else Denied
+    if reply.get("ok") is not False or not (isinstance(code, str) and isinstance(message, str) and isinstance(status, int)):
+        return ConnectionLost("garbled")
+    kind: type[UsherError] = Misuse if code in _MISUSE else RetryLater if status >= 500 else Denied
     return kind(code, message, status, reply)
