@@ -22,9 +22,9 @@ public struct CrackDictionary: Sendable {
     public init(opening path: String) throws(StartFailure) {
         self.path = path
         for file in [path + ".pwd", path + ".pwi"] {
-            if let fault = Self.fault(file) {
+            do throws(StartFailure) { try Self.check(file) } catch {
                 throw StartFailure(
-                    "The dictionary of passwords cannot be used: \(file): \(fault). Install the Debian package cracklib-runtime, "
+                    "The dictionary of passwords cannot be used: \(error.description) Install the Debian package cracklib-runtime, "
                         + "name another dictionary with password.dictionary, or set it to \"none\" to do without.")
             }
         }
@@ -36,14 +36,8 @@ public struct CrackDictionary: Sendable {
         }
     }
 
-    private static func fault(_ file: String) -> String? {
-        // A pipe would be waited for.
-        let descriptor = unsafe open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        guard descriptor >= 0 else { return errorText(errno) }
-        defer { close(descriptor) }
-        var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return "no regular file" }
-        return status.st_size > 0 ? nil : "it is empty"
+    private static func check(_ file: String) throws(StartFailure) {
+        guard try RegularFile(file).size > 0 else { throw StartFailure("\(file): it is empty.") }
     }
 
     private static let openFailure = "error loading dictionary"

@@ -11,20 +11,13 @@ enum TextLines {
     static func each(
         of path: String, _ body: (Span<UInt8>, Int) throws(StartFailure) -> Bool
     ) throws(StartFailure) {
-        // A pipe would be waited for.
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
-        guard descriptor >= 0 else { throw StartFailure("\(path): \(errorText(errno)).") }
-        defer { close(descriptor) }
-        var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw StartFailure("\(path): no regular file.")
-        }
+        let file = try RegularFile(path)
         var buffer = [UInt8](repeating: 0, count: block)
         var (filled, number) = (0, 0)
         while true {
             let capacity = buffer.count - filled
             let count = unsafe buffer.withUnsafeMutableBytes { buffer in
-                unsafe read(descriptor, buffer.baseAddress! + filled, capacity)
+                unsafe read(file.descriptor, buffer.baseAddress! + filled, capacity)
             }
             guard count >= 0 else { throw StartFailure("\(path): \(errorText(errno)).") }
             // The last line may have no end.

@@ -3,6 +3,7 @@ import UsherModel
 
 /// The machine's clocks.
 struct SystemClock: Clock {
+    /// As of the last tick, some milliseconds ago at most: VERIFY asks each time, and tokens know seconds.
     func wallMilliseconds() -> Int64 { nanoseconds(CLOCK_REALTIME_COARSE) / 1_000_000 }
     /// It goes on while the machine sleeps: what a grace window is measured by.
     func monotonicMilliseconds() -> Int64 { nanoseconds(CLOCK_BOOTTIME) / 1_000_000 }
