@@ -5,6 +5,8 @@ enum Base64URL {
     static func encodedLength(_ count: Int) -> Int { (count * 4 + 2) / 3 }
 
     static func append(_ bytes: Span<UInt8>, to text: inout [UInt8]) {
+        // To add nothing to an array without storage, the standard library would write to the storage that all such arrays share.
+        guard !bytes.isEmpty else { return }
         let length = encodedLength(bytes.count)
         text.append(addingCapacity: length) { output in
             unsafe output.withUnsafeMutableBufferPointer { target, written in
