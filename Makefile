@@ -6,7 +6,7 @@ TEST_PACKAGES = mandoc openssl python3 python3-venv python3-pytest python3-jwt p
                 ruby ruby-jwt ruby-bcrypt ruby-rack ruby-sinatra ruby-rack-test puma php-cli php-cgi php-nyholm-psr7 python3-flask python3-fastapi \
                 nodejs node-express node-typescript systemd valgrind
 # What the benchmarks compare with.
-BENCH_PACKAGES = gcc redis-server python3-jwt ruby ruby-jwt
+BENCH_PACKAGES = gcc redis-server python3-venv python3-jwt ruby ruby-jwt
 
 # A release has the Swift and C++ runtimes in it and needs only Debian's own libraries. (The C++ library is found in a folder where there is
 # only the static one; relative relocations, packed, take 4 KB instead of 550. Optimized across modules when it is linked, a VERIFY takes 4 % less.)
@@ -115,7 +115,8 @@ fuzz: deps
 
 bench: build
 	@Tests/packages $(BENCH_PACKAGES) || echo "What needs them is skipped."
-	@python3 Benchmarks/bench.py --usherd $(USHERD) --json .build/bench.json --svg .build/bench.svg
+	@Benchmarks/pyjwt .build/pyjwt
+	@python3 Benchmarks/bench.py --usherd $(USHERD) --python .build/pyjwt/bin/python --json .build/bench.json --svg .build/bench.svg
 
 # Whether a request takes more instructions than it did.
 instructions: build

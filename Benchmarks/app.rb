@@ -67,4 +67,5 @@ end
 ways = [['usher_us', asking_usher(path)], ['own_us', by_ruby_jwt]]
 ways.reverse! if first == 'theirs'
 ways.each { |_, verify| microseconds(verify, cases, 0.1) }
-puts JSON.generate(ways.to_h { |name, verify| [name, microseconds(verify, cases, seconds.to_f)] })
+times = ways.to_h { |name, verify| [name, microseconds(verify, cases, seconds.to_f)] }
+puts JSON.generate({ library: "ruby-jwt #{JWT::VERSION::STRING}", **times })

@@ -33,6 +33,7 @@ def options():
     parser.add_argument("--json", metavar="FILE", help="where every figure of every round is written too")
     parser.add_argument("--svg", metavar="FILE", help="where the goals and how far they are met are drawn")
     parser.add_argument("--only", metavar="NAMES", help=f"some of {','.join(MEASURES)} (all)")
+    parser.add_argument("--python", default=measures.SYSTEM_PYTHON, metavar="PATH", help="an app's Python, with its PyJWT (%(default)s)")
     parser.add_argument("--folder", default="/var/tmp", metavar="DIR", help="where its temporary folder is: a disk (/var/tmp)")
     given = parser.parse_args()
     given.only = given.only.split(",") if given.only else list(MEASURES)
@@ -41,14 +42,14 @@ def options():
         parser.error(f"--only: unknown: {', '.join(sorted(unknown))}")
     if given.rounds < 1 or given.seconds <= 0:
         parser.error("--rounds and --seconds must be positive")
-    given.usherd = os.path.abspath(given.usherd)
+    given.usherd, given.python = os.path.abspath(given.usherd), os.path.abspath(given.python)
     if not os.access(given.usherd, os.X_OK):
         parser.error(f"{given.usherd} is no program: build it first")
     return given
 
 
 def measured(given):
-    with Rig(given.usherd, given.folder, given.rounds, given.seconds) as rig:
+    with Rig(given.usherd, given.folder, given.rounds, given.seconds, given.python) as rig:
         run = {
             "machine": machine.description(), "server_cpu": rig.server_cpu, "load_cpu": rig.load_cpu,
             "rounds": given.rounds, "seconds": given.seconds, "figures": {},

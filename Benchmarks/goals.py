@@ -25,7 +25,7 @@ def _verify(shape, first, second, key="requests_per_second"):
 
 
 def _app(language):
-    return lambda figures: [each["usher_us"] / each["own_us"] for each in figures["rounds"][language]]
+    return lambda figures: [each["usher_us"] / each["own_us"] for each in figures["rounds"].get(language, [])]
 
 
 def _stock(what, key):
@@ -46,6 +46,7 @@ ALL = [
     Goal("verify", "VERIFY 64 × 1, requests/s ÷ Redis GET's", _verify("64x1", "usherd", "redis"), AT_LEAST, 1),
     Goal("verify", "VERIFY 8 × 32, requests/s ÷ Redis GET's", _verify("8x32", "usherd", "redis")),
     Goal("apps", "Python app: time asking Usher ÷ with PyJWT", _app("python"), AT_MOST, 0.6),
+    Goal("apps", "… ÷ with the PyJWT of the system's Python", _app("system python")),
     Goal("apps", "Ruby app: time asking Usher ÷ with ruby-jwt", _app("ruby"), AT_MOST, 0.5),
     Goal("refresh", "REFRESH 64 × 1, requests/s ÷ fdatasyncs/s", lambda figures: [
         each["refresh"]["requests_per_second"] / each["syncs_per_second"] for each in figures["rounds"]], AT_LEAST, 8, "", 1),

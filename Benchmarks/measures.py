@@ -25,6 +25,7 @@ LOGIN_CLIENTS = 8
 CROWD = 192
 OVERFLOW = 100
 OVERFLOW_TAKEN = 10
+SYSTEM_PYTHON = "/usr/bin/python3"
 # What SQLite appends to its log for one changed page.
 LOG_FRAME = 24 + 4096
 
@@ -93,7 +94,9 @@ def _sessions_in(rig, redis):
 
 def apps(rig):
     """What an app spends on a token when it asks Usher, and with its own library. App and daemon share a processor, as in 1 × 1."""
-    languages = {"python": ["/usr/bin/python3", "app.py"], "ruby": ["/usr/bin/ruby", "app.rb"]}
+    languages = {"python": [rig.python, "app.py"], "ruby": ["/usr/bin/ruby", "app.rb"]}
+    if rig.python != SYSTEM_PYTHON:
+        languages["system python"] = [SYSTEM_PYTHON, "app.py"]
     rounds = {name: [] for name in languages}
     skipped = {}
     with rig.daemon("apps") as daemon:

@@ -37,8 +37,8 @@ max_connections_per_uid = {IDLE_CONNECTIONS + 100}
 class Rig:
     """Use it in `with`: afterwards the folder is gone."""
 
-    def __init__(self, usherd, folder, rounds, seconds):
-        self.usherd, self.parent, self.rounds, self.seconds = usherd, folder, rounds, seconds
+    def __init__(self, usherd, folder, rounds, seconds, python="/usr/bin/python3"):
+        self.usherd, self.parent, self.rounds, self.seconds, self.python = usherd, folder, rounds, seconds, python
         self.server_cpu, self.load_cpu = machine.processors()
         self.secret = secrets.token_hex(32)
         self.environment = {
