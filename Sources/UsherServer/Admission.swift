@@ -52,7 +52,7 @@ extension Engine {
         _ = outbox.send(reply.bytes, 0..<reply.count, to: descriptor)
         // A close with something unread would cost the client the reply.
         shutdown(descriptor, Int32(SHUT_RD))
-        while case .bytes = scratch.receive(descriptor, most: Limits.bytesPerTurn) { scratch.clear() }
+        while case .bytes = scratch[0].receive(descriptor, most: Limits.bytesPerTurn) { scratch[0].clear() }
         close(descriptor)
         if service.log.threshold >= .notice {
             service.log.record(

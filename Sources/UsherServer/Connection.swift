@@ -35,6 +35,8 @@ final class Connection {
     /// Is sent events; the table of connections has a list of those.
     var isWatching = false
 
+    /// Has not been dropped: its descriptor is its own.
+    var isOpen = true
     /// The socket may hold something that was not read.
     var isReadable = false
     /// Reading goes on until there is nothing, however little a read takes: the client has shut its side down, is gone, or has sent urgent

@@ -38,7 +38,8 @@ struct ConnectionTable: ~Copyable {
 
     /// - Returns: whether it was there.
     mutating func remove(_ connection: Connection) -> Bool {
-        guard find(connection.id) != nil else { return false }
+        guard connection.isOpen else { return false }
+        connection.isOpen = false
         connections[Int(connection.id.descriptor)] = nil
         let uid = connection.caller.peer.uid
         let left = count(of: uid) - 1

@@ -5,7 +5,6 @@ import Glibc
 extension Engine {
     /// Nothing more is taken in; what has reached the sockets is answered, then each connection is closed.
     mutating func drain() {
-        flush()
         connections.list.drain()
         for connection in connections.all {
             // A line that is cut short here, and not by its client, is no request.
@@ -13,9 +12,8 @@ extension Engine {
             // What the client had sent stays readable, and its next write fails.
             shutdown(connection.id.descriptor, Int32(SHUT_RD))
             (connection.isReadable, connection.isReadToEnd) = (true, true)
-            turn(connection)
+            enqueue(connection)
         }
-        flush()
     }
 
     mutating func dropAll() {

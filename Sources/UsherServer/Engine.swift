@@ -16,16 +16,18 @@ struct Engine: ~Copyable {
     private var dispatcher = Dispatcher()
     var connections = ConnectionTable()
 
-    /// Where reading begins as long as a connection has nothing left over from before.
-    let scratch = LineBuffer(capacity: Limits.bytesPerTurn)
+    /// Where those that have their turn together are read to, as long as they have nothing left over from before.
+    let scratch = (0..<Limits.turnsTogether).map { _ in LineBuffer(capacity: Limits.bytesPerTurn) }
     /// Replies on their way out, connection after connection: they are sent together, so that a client that waits for several is woken once.
     private var replies = JSONWriter()
+    /// Connections that wait for a turn.
+    private var backlog: [Connection] = []
+    /// Those that have theirs.
+    private var turns: [Connection] = []
     /// The connections that had a turn since the last `flush`, and where their replies are.
     private var turned: [(connection: Connection, replies: Range<Int>)] = []
     /// Where the replies of the connection begin whose turn it is.
     private var turnStart = 0
-    /// Connections that wait for a turn with something other than a read to do.
-    private var backlog: [ConnectionID] = []
     /// Requests to be carried out, for the reactor to take.
     private var started: [(ConnectionID, Caller, PendingRequest)] = []
 
@@ -67,7 +69,7 @@ struct Engine: ~Copyable {
             if !connection.mayRead(limits) { return drop(connection) }
         }
         if flags & EPOLLOUT.rawValue != 0, !connection.outbox.flush(to: connection.id.descriptor) { return drop(connection) }
-        if !connection.isQueued { turn(connection) }
+        enqueue(connection)
     }
 
     /// Whether some connection waits for its turn and not for anything else.
@@ -75,32 +77,29 @@ struct Engine: ~Copyable {
 
     /// Gives each connection of the backlog a turn.
     mutating func takeTurns() {
-        flush()
-        let waiting = backlog
-        backlog.removeAll(keepingCapacity: true)
-        for id in waiting {
-            guard let connection = connections.find(id) else { continue }
-            connection.isQueued = false
-            turn(connection)
+        swap(&turns, &backlog)
+        for first in stride(from: 0, to: turns.count, by: Limits.turnsTogether) {
+            let together = first..<min(first + Limits.turnsTogether, turns.count)
+            for index in together { read(turns[index], scratch[index - first]) }
+            for index in together { turn(turns[index], scratch[index - first]) }
         }
+        turns.removeAll(keepingCapacity: true)
         flush()
     }
 
     /// The reply to a request that was `started`.
     mutating func complete(_ id: ConnectionID, _ reply: [UInt8], wasOrdered: Bool) {
         guard let connection = connections.find(id) else { return }
-        // What was answered before it goes out before it.
-        flush()
         connection.inFlight -= 1
         connection.outbox.append(reply)
         if wasOrdered { connection.isOrderedBusy = false }
         enqueue(connection)
     }
 
-    private mutating func enqueue(_ connection: Connection) {
+    mutating func enqueue(_ connection: Connection) {
         guard !connection.isQueued else { return }
         connection.isQueued = true
-        backlog.append(connection.id)
+        backlog.append(connection)
     }
 
     var hasStarted: Bool { !started.isEmpty }
@@ -113,26 +112,30 @@ struct Engine: ~Copyable {
 
     // MARK: A turn
 
-    /// One connection's turn: at most `linesPerTurn` lines and one read.
-    mutating func turn(_ connection: Connection) {
+    /// The first half of a connection's turn: one read, if nothing that came before it waits.
+    private mutating func read(_ connection: Connection, _ scratch: LineBuffer) {
+        connection.isQueued = false
+        guard connection.isOpen, !connection.mayRunHeld, connection.mayRead(limits) else { return }
+        let input = connection.input ?? scratch
+        switch input.receive(connection.id.descriptor, most: Limits.bytesPerTurn) {
+        case .bytes(let count):
+            // What comes after a read that took all there was is told by an event of its own.
+            connection.isReadable = count == Limits.bytesPerTurn || connection.isReadToEnd
+            connection.hasBacklog = true
+        case .nothing: connection.isReadable = false
+        case .end: connection.hasEnded = true
+        case .failed: drop(connection)
+        }
+    }
+
+    /// The second half: at most `linesPerTurn` lines.
+    private mutating func turn(_ connection: Connection, _ scratch: LineBuffer) {
+        guard connection.isOpen else { return scratch.clear() }
         var lines = 0
         turnStart = replies.count
         let input = connection.input ?? scratch
         runHeld(connection, &lines)
         if connection.hasBacklog { proceed(connection, input, &lines) }
-        if connection.mayRead(limits) {
-            switch input.receive(connection.id.descriptor, most: Limits.bytesPerTurn) {
-            case .bytes(let count):
-                // What comes after a read that took all there was is told by an event of its own.
-                connection.isReadable = count == Limits.bytesPerTurn || connection.isReadToEnd
-                proceed(connection, input, &lines)
-            case .nothing: connection.isReadable = false
-            case .end: connection.hasEnded = true
-            case .failed:
-                if connection.input == nil { scratch.clear() }
-                return drop(connection)
-            }
-        }
         if connection.hasEnded, !connection.hasBacklog, !connection.hasTakenRest {
             takeRest(connection, input)
         }
@@ -144,7 +147,7 @@ struct Engine: ~Copyable {
     /// Sends what the turns wrote.
     mutating func flush() {
         guard !turned.isEmpty else { return }
-        for (connection, range) in turned where connections.find(connection.id) != nil { settle(connection, range) }
+        for (connection, range) in turned where connection.isOpen { settle(connection, range) }
         turned.removeAll(keepingCapacity: true)
         replies.removeAll(keepingCapacity: replies.count <= Limits.repliesTogether + Limits.unsentReplies)
     }
@@ -196,7 +199,7 @@ struct Engine: ~Copyable {
             input.clear()
             if connection.input != nil { connection.input = nil }
         } else if connection.input == nil {
-            connection.input = scratch.split()
+            connection.input = input.split()
         } else {
             input.cleanseConsumed()
         }

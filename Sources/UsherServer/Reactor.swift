@@ -105,7 +105,6 @@ public actor Reactor {
                 } else {
                     unsafe engine.event(data, usher_event_flags(events, index))
                 }
-                startDeferred()
             }
             engine.takeTurns()
             startDeferred()

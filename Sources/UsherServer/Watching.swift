@@ -8,8 +8,6 @@ extension Engine {
     /// Sends events to all who watch.
     /// - Parameter lines: whole ones.
     mutating func tell(_ lines: [UInt8]) {
-        // What was answered before goes out before it.
-        flush()
         for connection in connections.list.watchers {
             connection.outbox.append(lines)
             settle(connection, 0..<0)
