@@ -24,8 +24,7 @@ public struct AccessToken: ~Copyable {
     public init(_ token: consuming VerifiedToken, issuer: String) throws(UsherError) {
         var found = Found()
         try token.withPayload { payload throws(UsherError) in
-            let names = ClaimNames.all
-            for member in token.claims.members { found.take(member, names, in: payload) }
+            for member in token.claims.members { found.take(member, in: payload) }
             guard let name = found.issuer?.nonEmptyString(in: payload) else { throw .claim("iss", "is not a string") }
             guard name.isSame(issuer, in: payload) else { throw .tokenInvalid("The token is of another issuer.") }
             guard found.audience?.isAudience(in: payload) == true else {
@@ -179,42 +178,24 @@ public struct AccessToken: ~Copyable {
         var expiry = 0.0
         var activity: Double?
 
-        mutating func take(_ member: JSONMember, _ names: ClaimNames, in payload: Span<UInt8>) {
+        mutating func take(_ member: JSONMember, in payload: Span<UInt8>) {
             switch member.key {
-            case names.iss: issuer = member.value
-            case names.aud: audience = member.value
-            case names.sub: subject = member.value
-            case names.iat: issuedAt = member.value
-            case names.nbf: notBefore = member.value
-            case names.exp: expiresAt = member.value
-            case names.jti: identifier = member.value
-            case names.sid: session = member.value
-            case names.ver: version = member.value
-            case names.rver: rolesVersionValue = member.value
-            case names.role: role = member.value
-            case names.permissions where member.name.equals("permissions", in: payload): permissions = member.value
+            case JSONKey("iss"): issuer = member.value
+            case JSONKey("aud"): audience = member.value
+            case JSONKey("sub"): subject = member.value
+            case JSONKey("iat"): issuedAt = member.value
+            case JSONKey("nbf"): notBefore = member.value
+            case JSONKey("exp"): expiresAt = member.value
+            case JSONKey("jti"): identifier = member.value
+            case JSONKey("sid"): session = member.value
+            case JSONKey("ver"): version = member.value
+            case JSONKey("rver"): rolesVersionValue = member.value
+            case JSONKey("role"): role = member.value
+            case JSONKey("permissions") where member.name.equals("permissions", in: payload): permissions = member.value
             default: break
             }
         }
     }
-}
-
-/// The claims that matter here.
-private struct ClaimNames: Sendable {
-    let iss = JSONKey("iss")
-    let aud = JSONKey("aud")
-    let sub = JSONKey("sub")
-    let iat = JSONKey("iat")
-    let nbf = JSONKey("nbf")
-    let exp = JSONKey("exp")
-    let jti = JSONKey("jti")
-    let sid = JSONKey("sid")
-    let ver = JSONKey("ver")
-    let rver = JSONKey("rver")
-    let role = JSONKey("role")
-    let permissions = JSONKey("permissions")
-
-    static let all = ClaimNames()
 }
 
 extension JSONValue {
