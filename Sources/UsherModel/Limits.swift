@@ -15,7 +15,7 @@ public struct Limits: Sendable, Equatable {
     public static let bytesPerTurn = 32_768
     /// Connections that are read before what was read is carried out: both take less time when they are done several times in a row. More gain
     /// no more.
-    public static let turnsTogether = 8
+    public static let turnsTogether = 16
     /// Connections that are accepted before those that are open get their turn.
     public static let acceptsPerTurn = 64
     /// Bytes of replies that may wait for a client to read them before its requests are left unread.
