@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import UsherModel
 
 @testable import UsherServer
 
@@ -38,5 +39,38 @@ struct EdgeTests {
         client.send("PING\n")
         rig.run()
         #expect(client.lines().count == 5)
+    }
+
+    @Test(arguments: [1, Limits.turnsTogether, 3 * Limits.turnsTogether + 5])
+    func thoseThatHaveTheirTurnTogetherAreToldApart(_ count: Int) {
+        let rig = EngineRig()
+        let clients = (0..<count).map { _ in rig.connect() }
+        for (number, client) in clients.enumerated() {
+            let request = #"{"op":"PING","id":\#(number)}"# + "\n"
+            switch number % 5 {
+            case 1: client.send(request + request.prefix(9))
+            case 2: client.send(String(request.prefix(9)))
+            case 3: client.send(String(repeating: "x", count: 40_000))
+            case 4:
+                client.send(request)
+                client.close()
+            default: client.send(request)
+            }
+        }
+        rig.run()
+        for (number, client) in clients.enumerated() where number % 5 != 4 {
+            let request = #"{"op":"PING","id":\#(number)}"# + "\n"
+            let replies = client.lines()
+            #expect(replies.count == [1, 1, 0, 0][number % 5])
+            switch number % 5 {
+            case 1, 2: client.send(String(request.dropFirst(9)))
+            case 3: client.send("\n" + request)
+            default: client.send(request)
+            }
+            rig.run()
+            let more = client.lines()
+            #expect(more.count == (number % 5 == 3 ? 2 : 1))
+            for reply in replies + more.suffix(1) { #expect(reply.hasPrefix(#"{"id":\#(number),"ok":true"#)) }
+        }
     }
 }
