@@ -41,10 +41,9 @@ import UsherModel
     }
 
     func mac(of message: Span<UInt8>) -> [UInt8] {
-        unsafe [UInt8](unsafeUninitializedCapacity: Self.hashLength) { output, count in
-            unsafe mac(of: message, into: UnsafeMutableBufferPointer(rebasing: output[..<Self.hashLength]))
-            count = Self.hashLength
-        }
+        var output = [UInt8](repeating: 0, count: Self.hashLength)
+        unsafe output.withUnsafeMutableBufferPointer { unsafe mac(of: message, into: $0) }
+        return output
     }
 
     /// Writes the MAC of `message` to `output`, of 32 bytes.

@@ -154,18 +154,18 @@ public final class TokenIssuer {
     ]
 
     private static func writeCustomClaims(of user: User, to writer: inout JSONWriter) throws(UsherError) {
-        let text = Array(user.claims.utf8)
+        let text = user.claims.utf8.span
         var reader = JSONReader(nesting: Limits.nesting)
         do throws(JSONFault) {
-            try reader.read(text.span)
+            try reader.read(text)
         } catch {
             throw UsherError(
                 .internal,
                 cause: "the claims of user \(user.id) in the store are no JSON: \(error.reason.rawValue) at \(error.offset)")
         }
         for member in reader.members {
-            guard let name = member.name.string(in: text.span), !reservedClaims.contains(name) else { continue }
-            writer.member(name, raw: text.span.extracting(member.value.range))
+            guard let name = member.name.string(in: text), !reservedClaims.contains(name) else { continue }
+            writer.member(name, raw: text.extracting(member.value.range))
         }
     }
 }
