@@ -41,9 +41,10 @@ import UsherModel
     }
 
     func mac(of message: Span<UInt8>) -> [UInt8] {
-        var output = [UInt8](repeating: 0, count: Self.hashLength)
-        unsafe output.withUnsafeMutableBufferPointer { unsafe mac(of: message, into: $0) }
-        return output
+        unsafe [UInt8](unsafeUninitializedCapacity: Self.hashLength) { output, count in
+            unsafe mac(of: message, into: UnsafeMutableBufferPointer(rebasing: output[..<Self.hashLength]))
+            count = Self.hashLength
+        }
     }
 
     /// Writes the MAC of `message` to `output`, of 32 bytes.
