@@ -35,10 +35,34 @@ static inline __attribute__((always_inline)) size_t decode(const uint8_t *text, 
     return done;
 }
 
+static inline __attribute__((always_inline)) size_t encode(const uint8_t *bytes, size_t count, uint8_t *text)
+{
+    size_t done = 0;
+    for (; count - done >= BYTES; done += BYTES, text += CHARACTERS) {
+        block triples = {0};
+        memcpy(&triples, bytes + done, BYTES);
+        groups group = (groups)__builtin_shufflevector(
+            triples, triples, 2, 1, 0, 31, 5, 4, 3, 31, 8, 7, 6, 31, 11, 10, 9, 31, 14, 13, 12, 31, 17, 16, 15, 31, 20, 19, 18, 31, 23, 22,
+            21, 31);
+        block sixes = (block)((group >> 18) | (group >> 4 & 0x3f00) | (group << 10 & 0x3f0000) | (group << 24 & 0x3f000000));
+
+        block characters = sixes + ((AMONG(sixes, 0, 25) & (uint8_t)'A') | (AMONG(sixes, 26, 51) & (uint8_t)('a' - 26)) |
+                                    (AMONG(sixes, 52, 61) & (uint8_t)('0' - 52)) | ((block)(sixes == 62) & (uint8_t)('-' - 62)) |
+                                    ((block)(sixes == 63) & (uint8_t)('_' - 63)));
+        memcpy(text, &characters, CHARACTERS);
+    }
+    return done;
+}
+
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) static size_t decode_with_avx2(const uint8_t *text, size_t count, uint8_t *bytes)
 {
     return decode(text, count, bytes);
+}
+
+__attribute__((target("avx2"))) static size_t encode_with_avx2(const uint8_t *bytes, size_t count, uint8_t *text)
+{
+    return encode(bytes, count, text);
 }
 #endif
 
@@ -49,5 +73,14 @@ size_t usher_base64url_decode_blocks(const uint8_t *text, size_t count, uint8_t 
     return __builtin_cpu_supports("avx2") ? decode_with_avx2(text, count, bytes) : 0;
 #else
     return decode(text, count, bytes);
+#endif
+}
+
+size_t usher_base64url_encode_blocks(const uint8_t *bytes, size_t count, uint8_t *text)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") ? encode_with_avx2(bytes, count, text) : 0;
+#else
+    return encode(bytes, count, text);
 #endif
 }

@@ -52,24 +52,22 @@ public struct JSONWriter: Sendable {
     public mutating func value(_ string: String) {
         comma()
         bytes.append(UInt8(ascii: "\""))
-        var string = string
-        string.withUTF8 { text in
-            var (plain, index) = (0, 0)
-            while index < text.count {
-                // Most texts are plain: they are passed over a word at a time.
-                if let word = unsafe text.span.word(at: index), !mayHaveEscaped(word) {
-                    index += 8
-                    continue
-                }
-                if Self.isEscaped(unsafe text[index]) {
-                    unsafe bytes.append(contentsOf: text[plain..<index])
-                    unsafe appendEscaped(text[index])
-                    plain = index + 1
-                }
-                index += 1
+        let text = string.utf8.span
+        var (plain, index) = (0, 0)
+        while index < text.count {
+            // Most texts are plain: they are passed over a word at a time.
+            if let word = text.word(at: index), !mayHaveEscaped(word) {
+                index += 8
+                continue
             }
-            unsafe bytes.append(contentsOf: text[plain...])
+            if Self.isEscaped(text[index]) {
+                append(text.extracting(plain..<index))
+                appendEscaped(text[index])
+                plain = index + 1
+            }
+            index += 1
         }
+        append(text.extracting(plain...))
         bytes.append(UInt8(ascii: "\""))
         needsComma = true
     }

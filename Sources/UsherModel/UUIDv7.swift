@@ -46,10 +46,10 @@ public struct UUIDv7: Hashable, Sendable, CustomStringConvertible, Comparable {
     }
 
     /// Its canonical form, 36 characters of ASCII, for the duration of `body`.
-    public func withText<R>(_ body: (Span<UInt8>) -> R) -> R {
+    public func withText(_ body: (Span<UInt8>) -> Void) {
         unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 36) { buffer in
             unsafe write(to: UnsafeMutableRawBufferPointer(buffer))
-            return body(unsafe UnsafeBufferPointer(buffer).span)
+            body(unsafe UnsafeBufferPointer(buffer).span)
         }
     }
 

@@ -5,21 +5,22 @@ import CSQLite
 /// removed since then, nobody finds again after a restart.
 struct DatabasePlace: Sendable {
     private let path: String
+    private let walPath: String
     /// The database's own.
     let file: FileIdentity?
     private let wal: FileIdentity?
 
     init(path: String) {
         self.path = path
+        walPath = path + "-wal"
         file = FileIdentity(of: path)
-        wal = FileIdentity(of: path + "-wal")
+        wal = FileIdentity(of: walPath)
     }
 
     /// Looks whether the paths lead there still: two calls of statx(2), next to nothing beside a commit.
     /// - Throws: what SQLite has for this, and does not look for in WAL mode.
     func check() throws(DatabaseError) {
-        let now = DatabasePlace(path: path)
-        let moved = now.file != file ? path : now.wal != wal ? path + "-wal" : nil
+        let moved = FileIdentity(of: path) != file ? path : FileIdentity(of: walPath) != wal ? walPath : nil
         guard let moved else { return }
         throw DatabaseError(
             // SQLITE_READONLY_DBMOVED, a macro that Swift does not see.

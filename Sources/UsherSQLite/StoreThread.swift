@@ -85,6 +85,7 @@ final class StoreThread: @unchecked Sendable {
             let overdue = queue.giveUp(since: now - timeout)
             return (overdue, !wasStalled && !overdue.isEmpty, queue.oldest, timeout)
         }
+        guard !overdue.isEmpty else { return oldest.map { $0 + timeout } }
         let error = UsherError.storeUnavailable(cause: "the store has not answered for \(timeout / 1000) s")
         if isNew {
             events.record(

@@ -4,10 +4,11 @@ import Glibc
 @safe public final class Lock<Value: Sendable>: @unchecked Sendable {
     // Sendable is sound: `value` is touched only between lock and unlock.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
-    private var value: Value
+    // Whoever would have it twice waits for themselves instead.
+    @exclusivity(unchecked) @usableFromInline var value: Value
 
     public init(_ value: Value) {
-        self.value = value
+        unsafe self.value = value
         unsafe mutex = .allocate(capacity: 1)
         unsafe pthread_mutex_init(mutex, nil)
     }
@@ -17,16 +18,19 @@ import Glibc
         unsafe mutex.deallocate()
     }
 
-    public func withLock<R, E: Error>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
-        unsafe pthread_mutex_lock(mutex)
-        defer { unsafe pthread_mutex_unlock(mutex) }
-        return try body(&value)
+    @inlinable public func withLock<R, E: Error>(_ body: (inout Value) throws(E) -> R) throws(E) -> R {
+        lock()
+        defer { unlock() }
+        return unsafe try body(&value)
     }
+
+    @usableFromInline func lock() { unsafe pthread_mutex_lock(mutex) }
+    @usableFromInline func unlock() { unsafe pthread_mutex_unlock(mutex) }
 
     /// Holds the lock and waits on `condition` until `ready` gives something, or until the deadline of `milliseconds` from now.
     func wait<R>(for condition: Condition, atMost milliseconds: Int64?, _ ready: (inout Value) -> R?) -> R? {
-        unsafe pthread_mutex_lock(mutex)
-        defer { unsafe pthread_mutex_unlock(mutex) }
+        lock()
+        defer { unlock() }
         var deadline = timespec()
         if let milliseconds = milliseconds.map({ max($0, 0) }) {
             unsafe clock_gettime(CLOCK_MONOTONIC, &deadline)
@@ -35,11 +39,11 @@ import Glibc
             deadline.tv_nsec = Int(nanoseconds % 1_000_000_000)
         }
         while true {
-            if let result = ready(&value) { return result }
+            if let result = unsafe ready(&value) { return result }
             if milliseconds == nil {
                 unsafe pthread_cond_wait(condition.raw, mutex)
             } else if unsafe pthread_cond_timedwait(condition.raw, mutex, &deadline) == ETIMEDOUT {
-                return ready(&value)
+                return unsafe ready(&value)
             }
         }
     }

@@ -1,13 +1,13 @@
 /// Shared state that threads wait on: a lock with a condition. The queues of the daemon (store, hash pool, journal) are states of
 /// their own behind one.
 public final class Mailbox<State: Sendable>: Sendable {
-    private let state: Lock<State>
+    @usableFromInline let state: Lock<State>
     private let changed = Condition()
 
     public init(_ state: State) { self.state = Lock(state) }
 
     /// Looks at the state, or changes it in a way that nobody waits for.
-    public func withLock<R, E: Error>(_ body: (inout State) throws(E) -> R) throws(E) -> R {
+    @inlinable public func withLock<R, E: Error>(_ body: (inout State) throws(E) -> R) throws(E) -> R {
         try state.withLock(body)
     }
 

@@ -10,24 +10,23 @@ enum Base64URL {
         let length = encodedLength(bytes.count)
         text.append(addingCapacity: length) { output in
             unsafe output.withUnsafeMutableBufferPointer { target, written in
-                unsafe bytes.withUnsafeBytes { source in
-                    unsafe encode(source, to: UnsafeMutableRawBufferPointer(target))
-                }
+                unsafe bytes.withUnsafeBufferPointer { source in unsafe encode(source, to: target) }
                 written = length
             }
         }
     }
 
     /// - Parameter text: room for all characters that there are.
-    private static func encode(_ bytes: UnsafeRawBufferPointer, to text: UnsafeMutableRawBufferPointer) {
+    private static func encode(_ bytes: UnsafeBufferPointer<UInt8>, to text: UnsafeMutableBufferPointer<UInt8>) {
         unsafe encodeTable.withUnsafeBufferPointer { table in
-            var (from, to) = (0, 0)
+            var from = unsafe usher_base64url_encode_blocks(bytes.baseAddress, bytes.count, text.baseAddress)
+            var to = from / 3 * 4
             while bytes.count - from >= 3 {
                 let group = unsafe Int(bytes[from]) << 16 | Int(bytes[from + 1]) << 8 | Int(bytes[from + 2])
                 let four =
                     unsafe UInt32(table[group >> 18]) | UInt32(table[group >> 12 & 0x3f]) << 8
                     | UInt32(table[group >> 6 & 0x3f]) << 16 | UInt32(table[group & 0x3f]) << 24
-                unsafe text.storeBytes(of: four.littleEndian, toByteOffset: to, as: UInt32.self)
+                unsafe UnsafeMutableRawBufferPointer(text).storeBytes(of: four.littleEndian, toByteOffset: to, as: UInt32.self)
                 from += 3
                 to += 4
             }

@@ -13,7 +13,8 @@ public struct RefreshToken: Sendable {
     /// - Throws: `token_invalid`.
     public init(_ token: borrowing VerifiedToken) throws(UsherError) {
         (session, generation, expiresAt, proof) = try token.withPayload { payload throws(UsherError) in
-            guard let sid = token.claims.value("sid", in: payload)?.string(in: payload), let uuid = UUIDv7(parsing: sid),
+            guard let sid = token.claims.value("sid", in: payload), sid.kind == .string,
+                let uuid = sid.withBytes(in: payload, { UUIDv7(parsing: $0) }),
                 let generation = token.claims.value("gen", in: payload)?.integer(in: payload), generation > 0,
                 let expiresAt = token.claims.value("exp", in: payload)?.numericDate(in: payload),
                 let jti = token.claims.value("jti", in: payload), jti.kind == .string

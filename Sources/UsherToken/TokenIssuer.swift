@@ -8,6 +8,8 @@ public final class TokenIssuer {
     let workspace: TokenWorkspace
     private let hash: any KeyedHash
     let settings: TokenSettings
+    /// Which of the user's own claims there are: looked up once.
+    private let hasUsername, hasEmail, hasCustomClaims: Bool
     private let accessHeader: [UInt8]
     private let refreshHeader: [UInt8]
 
@@ -16,6 +18,9 @@ public final class TokenIssuer {
         self.refreshKey = refreshKey
         self.hash = hash
         self.settings = settings
+        hasUsername = settings.personalClaims.contains(.username)
+        hasEmail = settings.personalClaims.contains(.email)
+        hasCustomClaims = settings.personalClaims.contains(.claims)
         accessHeader = Self.header(accessKey, .access)
         refreshHeader = Self.header(refreshKey, .refresh)
         workspace = TokenWorkspace(accessHeader: accessHeader, refreshHeader: refreshHeader)
@@ -78,9 +83,9 @@ public final class TokenIssuer {
         if rolesVersion > 0 { claims.member("rver", rolesVersion) }
         claims.member("role", user.role)
         claims.member("permissions", user.permissions.map(\.text))
-        if settings.personalClaims.contains(.username) { claims.member("username", user.username.text) }
-        if settings.personalClaims.contains(.email) { claims.member("email", user.email.text) }
-        if settings.personalClaims.contains(.claims) { try Self.writeCustomClaims(of: user, to: &claims) }
+        if hasUsername { claims.member("username", user.username.text) }
+        if hasEmail { claims.member("email", user.email.text) }
+        if hasCustomClaims { try Self.writeCustomClaims(of: user, to: &claims) }
         claims.closeObject()
         let token = sign(claims, accessKey, accessHeader)
         guard token.utf8.count <= Limits.accessToken else {
@@ -154,18 +159,18 @@ public final class TokenIssuer {
     ]
 
     private static func writeCustomClaims(of user: User, to writer: inout JSONWriter) throws(UsherError) {
-        let text = Array(user.claims.utf8)
+        let text = user.claims.utf8.span
         var reader = JSONReader(nesting: Limits.nesting)
         do throws(JSONFault) {
-            try reader.read(text.span)
+            try reader.read(text)
         } catch {
             throw UsherError(
                 .internal,
                 cause: "the claims of user \(user.id) in the store are no JSON: \(error.reason.rawValue) at \(error.offset)")
         }
         for member in reader.members {
-            guard let name = member.name.string(in: text.span), !reservedClaims.contains(name) else { continue }
-            writer.member(name, raw: text.span.extracting(member.value.range))
+            guard let name = member.name.string(in: text), !reservedClaims.contains(name) else { continue }
+            writer.member(name, raw: text.extracting(member.value.range))
         }
     }
 }

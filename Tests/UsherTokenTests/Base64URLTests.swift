@@ -67,6 +67,9 @@ import UsherTesting
             let text = Array(base64URL(bytes).utf8)
             #expect(text.count == Base64URL.encodedLength(count))
             #expect(text.allSatisfy(Self.alphabet.contains))
+            // Nothing short is encoded many bytes at a time.
+            let groups = stride(from: 0, to: count, by: 3).map { base64URL(Array(bytes[$0..<min($0 + 3, count)])) }
+            #expect(text == Array(groups.joined().utf8))
             #expect(Self.decoded(text) == bytes)
             #expect(Self.decoded(Array("!!".utf8) + text + Array("==".utf8), in: 2..<2 + text.count) == bytes)
         }

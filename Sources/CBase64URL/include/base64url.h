@@ -8,4 +8,8 @@
    processor has no means for it. */
 size_t usher_base64url_decode_blocks(const uint8_t *text, size_t count, uint8_t *bytes);
 
+/* Encodes many bytes at a time: 32 characters for each whole block of 24 bytes. Returns how many bytes that were: none, if the
+   processor has no means for it. */
+size_t usher_base64url_encode_blocks(const uint8_t *bytes, size_t count, uint8_t *text);
+
 #endif
