@@ -29,11 +29,7 @@ public struct UUIDv7: Hashable, Sendable, CustomStringConvertible, Comparable {
         self.init(high: first << 32 | second, low: third << 32 | fourth)
     }
 
-    public init?(parsing text: String) {
-        var text = text
-        guard let parsed = text.withUTF8({ unsafe UUIDv7(parsing: $0.span) }) else { return nil }
-        self = parsed
-    }
+    public init?(parsing text: String) { self.init(parsing: text.utf8.span) }
 
     /// Whether its version and its variant are those of RFC 9562 §5.7.
     public var isVersion7: Bool { high >> 12 & 0xf == 7 && low >> 62 == 2 }

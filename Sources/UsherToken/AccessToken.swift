@@ -210,18 +210,11 @@ extension JSONValue {
     /// Whether this is a string of the same characters, with no canonicalization (RFC 7519 §2): what Swift's `==` of strings takes for
     /// equal may differ.
     func isSame(_ other: String, in text: Span<UInt8>) -> Bool {
-        guard kind == .string else { return false }
-        if isEscaped { return bytes(in: text).elementsEqual(other.utf8) }
-        var other = other
-        return other.withUTF8 { other in unsafe text.extracting(content).isSame(as: other.span) }
+        kind == .string && isSame(other.utf8.span, in: text)
     }
 
     fileprivate func isSame(_ other: Span<UInt8>, in text: Span<UInt8>) -> Bool {
-        if isEscaped {
-            let bytes = bytes(in: text)
-            return bytes.count == other.count && bytes.indices.allSatisfy { bytes[$0] == other[$0] }
-        }
-        return text.extracting(content).isSame(as: other)
+        withBytes(in: text) { $0.isSame(as: other) }
     }
 
     fileprivate func isListOfStrings(in text: Span<UInt8>) -> Bool {
