@@ -36,7 +36,9 @@ public import UsherModel
     }
 
     private func selfTest(_ secret: borrowing SecretBytes) throws(UsherError) {
-        for message in ["usher self-test", "usher self-test, the second message"] {
+        // The long ones begin with a whole block, two of them with the same.
+        let long = String(repeating: "usher self-test, ", count: 5)
+        for message in ["usher self-test", "usher self-test, the second message", long, long + "more", "another " + long] {
             let message = Array(message.utf8)
             guard let expected = oneShotMAC(algorithm, key: secret, message: message.span) else {
                 throw .libcrypto("a one-shot \(algorithm.rawValue) failed")

@@ -133,8 +133,13 @@ struct Engine: ~Copyable {
         guard connection.isOpen else { return scratch.clear() }
         var lines = 0
         turnStart = replies.count
+        if connection.mayRunHeld {
+            runHeld(connection, &lines)
+            // Not in the next turn: a client that is gone has none.
+            read(connection, scratch)
+            guard connection.isOpen else { return }
+        }
         let input = connection.input ?? scratch
-        runHeld(connection, &lines)
         if connection.hasBacklog { proceed(connection, input, &lines) }
         if connection.hasEnded, !connection.hasBacklog, !connection.hasTakenRest {
             takeRest(connection, input)

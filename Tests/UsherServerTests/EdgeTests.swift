@@ -41,6 +41,18 @@ struct EdgeTests {
         #expect(client.lines().count == 5)
     }
 
+    @Test func whatAClientSentBeforeItWentIsCarriedOutThoughItsLinesWait() async {
+        let rig = EngineRig()
+        let client = rig.connect()
+        client.send(slow() + "PING\n")
+        rig.run()
+        // This is told in the round in which the line that waits for the LOGIN has its turn.
+        client.send(slow(1))
+        client.close()
+        await rig.finish()
+        #expect(rig.pendingCount == 1)
+    }
+
     @Test(arguments: [1, Limits.turnsTogether, 3 * Limits.turnsTogether + 5])
     func thoseThatHaveTheirTurnTogetherAreToldApart(_ count: Int) {
         let rig = EngineRig()
